@@ -1,0 +1,58 @@
+package order
+
+import (
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Commands of membarrier(2); x/sys has the call number only.
+const (
+	cmdQuery                   = 0
+	cmdGlobalExpedited         = 1 << 1
+	cmdRegisterGlobalExpedited = 1 << 2
+)
+
+// registered is private to this process: set once the kernel accepted us.
+var registered atomic.Bool
+
+func supported() bool {
+	const need = cmdGlobalExpedited | cmdRegisterGlobalExpedited
+	cmds, _, errno := unix.RawSyscall(unix.SYS_MEMBARRIER, cmdQuery, 0, 0)
+	return errno == 0 && cmds&need == need
+}
+
+func register() error {
+	if registered.Load() {
+		return nil
+	}
+	// Syscall, not RawSyscall: in a process with threads the kernel waits for an RCU
+	// grace period here, and a garbage collection must not wait for that.
+	_, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, cmdRegisterGlobalExpedited, 0, 0)
+	if errno != 0 {
+		return barrierError(errno)
+	}
+	registered.Store(true)
+	return nil
+}
+
+func barrier() error {
+	// RawSyscall: it interrupts the other CPUs and returns, there is no sleep to
+	// give up the P for.
+	_, _, errno := unix.RawSyscall(unix.SYS_MEMBARRIER, cmdGlobalExpedited, 0, 0)
+	if errno != 0 {
+		return barrierError(errno)
+	}
+	return nil
+}
+
+// barrierError maps the ways a kernel (ENOSYS, EINVAL) or a sandbox (EPERM) refuses.
+func barrierError(errno syscall.Errno) error {
+	switch errno {
+	case unix.ENOSYS, unix.EINVAL, unix.EPERM:
+		return errBarrier
+	}
+	return os.NewSyscallError("membarrier", errno)
+}

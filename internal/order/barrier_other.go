@@ -1,0 +1,9 @@
+//go:build !linux
+
+package order
+
+func supported() bool { return false }
+
+func register() error { return errBarrier }
+
+func barrier() error { return errBarrier }

@@ -1,0 +1,229 @@
+package ring
+
+import (
+	"context"
+	"iter"
+
+	"ringway/internal/invariant"
+	"ringway/internal/order"
+	"ringway/internal/race"
+	"ringway/layout"
+	"ringway/shm"
+)
+
+// Consumer empties a ring of T. It serves one goroutine at a time (checked under
+// -race and with the build tag invariants), and holds its seat until Close.
+type Consumer[T any] struct {
+	spscConsumer
+	slots slots[T]
+}
+
+// NewConsumer takes the consumer's seat of s; errors as for NewProducer. It goes
+// on with the first element that the last owner had not released.
+func NewConsumer[T any](s *shm.Segment, o *Options) (*Consumer[T], error) {
+	data, err := elements[T](s)
+	if err != nil {
+		return nil, err
+	}
+	c := &Consumer[T]{slots: data}
+	if err := c.open(s, layout.Fixed, o); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// TryPop copies the oldest element out. The error is ErrEmpty, ErrCorrupt, or
+// shm.ErrClosed once the ring was shut down and is drained. An element that
+// Peek handed out is taken and released.
+func (c *Consumer[T]) TryPop() (v T, err error) {
+	if invariant.Enabled {
+		c.inUse.Enter("Consumer")
+		defer c.inUse.Leave()
+	}
+	h := c.head
+	if h == c.fast {
+		if err := c.refresh(); err != nil {
+			return v, err
+		}
+		v = *c.slots.at(h)
+		c.publish(h + 1)
+		return v, nil
+	}
+	v = *c.slots.at(h)
+	c.head = h + 1
+	if race.Enabled && c.mapped {
+		race.Release()
+	}
+	// release: slot h is read out; pairs with the acquire in spscProducer.room.
+	order.StoreRelease(c.headWord, h+1)
+	if c.other.Parked() { // observes: Prepare by a producer, or Alert; its barrier came between
+		c.released()
+	}
+	return v, nil
+}
+
+// Pop is TryPop that waits. It returns ctx's cause when ctx is done first, and has
+// taken nothing then. It allocates only to park with a context that can be
+// cancelled. A parked Pop holds an operating system thread.
+func (c *Consumer[T]) Pop(ctx context.Context) (T, error) {
+	for {
+		v, err := c.TryPop()
+		if err == nil {
+			return v, nil
+		}
+		if err := c.blocked(ctx, err); err != nil {
+			return v, err
+		}
+	}
+}
+
+// TryPopN copies as many elements as there are and dst holds, and releases them at
+// once. It returns how many, and ErrEmpty only if that is none (and dst is not empty).
+func (c *Consumer[T]) TryPopN(dst []T) (int, error) {
+	if invariant.Enabled {
+		c.inUse.Enter("Consumer")
+		defer c.inUse.Leave()
+	}
+	if len(dst) == 0 {
+		return 0, nil
+	}
+	if uint64(len(dst)) > c.tail-c.head {
+		if err := c.more(); err != nil {
+			return 0, err
+		}
+	}
+	n := min(c.tail-c.head, uint64(len(dst)))
+	k := copy(dst, c.slots.run(c.head, n))
+	copy(dst[k:], c.slots.run(c.head+uint64(k), n-uint64(k)))
+	c.publish(c.head + n)
+	return int(n), nil
+}
+
+// PopN waits for at least one element, then is TryPopN.
+func (c *Consumer[T]) PopN(ctx context.Context, dst []T) (int, error) {
+	for {
+		n, err := c.TryPopN(dst)
+		if err == nil {
+			return n, nil
+		}
+		if err := c.blocked(ctx, err); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Peek returns the oldest element in place, the same one until it is released. The
+// pointer is valid until Release, TryPop or Pop. If this process dies before the
+// release, the next consumer gets the element again.
+func (c *Consumer[T]) Peek() (*T, error) {
+	if invariant.Enabled {
+		c.inUse.Enter("Consumer")
+		defer c.inUse.Leave()
+	}
+	if err := c.refresh(); err != nil {
+		return nil, err
+	}
+	c.held = 1
+	c.arm()
+	return c.slots.at(c.head), nil
+}
+
+// Release passes the element that Peek returned back to the producer. Without
+// one it panics.
+func (c *Consumer[T]) Release() {
+	if invariant.Enabled {
+		c.inUse.Enter("Consumer")
+		defer c.inUse.Leave()
+	}
+	if c.held == 0 {
+		panic("ringway: Release without Peek")
+	}
+	c.publish(c.head + 1)
+}
+
+// releaseEvery bounds what All holds back: elements handed out and not yet
+// released, which come again if this process dies.
+const releaseEvery = 64
+
+// All yields elements as they come and ends when the ring was shut down and is
+// drained. When ctx is done or the ring is corrupt it yields that error, once, and
+// ends. It releases in batches of up to 64, and all of what it yielded when the
+// loop ends for whatever reason; a consumer that is killed within the loop gets what was
+// not released yet again.
+func (c *Consumer[T]) All(ctx context.Context) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		for {
+			c.inUse.Enter("Consumer")
+			err := c.refresh()
+			c.inUse.Leave()
+			if err == nil {
+				if !c.batch(yield) {
+					return
+				}
+				continue
+			}
+			if err := c.blocked(ctx, err); err != nil {
+				if err != shm.ErrClosed {
+					yield(zero, err)
+				}
+				return
+			}
+		}
+	}
+}
+
+// batch yields what is there, up to releaseEvery, and releases it.
+func (c *Consumer[T]) batch(yield func(T, error) bool) bool {
+	n := min(c.tail-c.head, releaseEvery)
+	from, taken := c.head, uint64(0)
+	defer func() {
+		if c.err == nil && c.head == from { // the loop body neither closed us nor popped on its own
+			c.publish(from + taken)
+		}
+	}()
+	for taken < n {
+		v := *c.slots.at(from + taken)
+		taken++
+		if !yield(v, nil) {
+			return false
+		}
+		if c.err != nil || c.head != from {
+			return c.err == nil
+		}
+	}
+	return true
+}
+
+// Redelivered reports whether the element just returned or peeked had been handed
+// to a consumer that died. On an SPSC ring it is always false: there the next
+// owner just goes on at the stored position, and whoever peeks must expect a repeat.
+func (c *Consumer[T]) Redelivered() bool { return false }
+
+// Stats returns the ring's positions and counts. Any goroutine may call it until Close.
+func (c *Consumer[T]) Stats() Stats { return c.stats() }
+
+// Close gives the seat up; what was peeked and not released goes to the next
+// consumer. It is idempotent.
+func (c *Consumer[T]) Close() error { return c.close() }
+
+// more refreshes tail even if there is something left, for batches.
+func (c *spscConsumer) more() error {
+	left := c.tail - c.head
+	if left == 0 {
+		return c.refresh()
+	}
+	if c.err != nil {
+		return c.err
+	}
+	// acquire, as in refresh. Bounded as there; a ring that was shut down is left to refresh.
+	tail := loadPosition(&c.control.Tail)
+	if c.mapped {
+		race.Acquire()
+	}
+	if c.state() == nil && tail-c.head <= c.size {
+		c.tail = tail
+		c.arm()
+	}
+	return nil
+}

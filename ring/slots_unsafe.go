@@ -1,0 +1,43 @@
+package ring
+
+import (
+	"sync/atomic"
+	"unsafe"
+)
+
+// slots is the data area of a ring of T: a power of two of them, mask+1.
+type slots[T any] struct {
+	base unsafe.Pointer
+	mask uint64
+}
+
+// slotsIn views data, which is at least size*sizeof(T) long and aligned for T.
+func slotsIn[T any](data []byte, size int) slots[T] {
+	var t T
+	_ = data[uint64(size)*uint64(unsafe.Sizeof(t))-1]
+	return slots[T]{unsafe.Pointer(&data[0]), uint64(size - 1)}
+}
+
+// at returns the slot of a position. The mask keeps it inside for any position.
+func (s *slots[T]) at(pos uint64) *T {
+	var t T
+	return (*T)(unsafe.Add(s.base, uintptr(pos&s.mask)*unsafe.Sizeof(t)))
+}
+
+// run returns the slots from pos on that lie next to each other, at most n.
+func (s *slots[T]) run(pos, n uint64) []T {
+	return unsafe.Slice(s.at(pos), int(min(n, s.mask+1-pos&s.mask)))
+}
+
+// loadWord reads the record word at an offset that is a multiple of 8.
+func loadWord(data []byte, at uint64) uint64 {
+	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&data[at : at+8][0])))
+}
+
+// storeWord writes one. A plain store: the record is published by its position.
+func storeWord(data []byte, at, word uint64) {
+	*(*uint64)(unsafe.Pointer(&data[at : at+8][0])) = word
+}
+
+// loadPosition reads a position that somebody else moves.
+func loadPosition(p *uint64) uint64 { return atomic.LoadUint64(p) }

@@ -1,0 +1,170 @@
+package ring
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"time"
+
+	"ringway/internal/order"
+	"ringway/layout"
+	"ringway/shm"
+)
+
+const (
+	// slice bounds every park. A waker that was killed after it published and before
+	// it woke, or whose wake went to a sleeper that was killed, costs at most this.
+	slice = 100 * time.Millisecond
+
+	// grace is what a running waker may take from its store to its wake before
+	// somebody who noticed the store meanwhile calls the wake lost.
+	grace = 5 * time.Millisecond
+)
+
+// readier is what a blocked call waits for: look reports whether the call that
+// was refused should be tried again. It may be wrong with true, never with false.
+type readier interface{ look() bool }
+
+// wait returns nil once the refused call should be tried again, or ctx's cause.
+// It spins, then yields, then parks.
+func (e *end) wait(ctx context.Context) error {
+	if e.spin.cpus > 1 {
+		for range firstPolls {
+			if e.ready.look() {
+				e.spin.gap /= 2
+				return nil
+			}
+			order.Pause()
+		}
+	}
+	start := monotonic()
+	done := ctx.Done()
+	budget := e.spin.budget()
+	for n := 1; budget < 0 || monotonic()-start < budget; n++ {
+		for range polls {
+			if e.ready.look() {
+				e.spin.learn(monotonic() - start)
+				return nil
+			}
+			order.Pause()
+		}
+		if n%yieldEvery == 0 {
+			if done != nil && ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			runtime.Gosched()
+		}
+	}
+	if e.spin.cpus < 2 {
+		runtime.Gosched() // the other side may be a goroutine of ours
+		if e.ready.look() {
+			return nil
+		}
+	}
+	err := e.park(ctx)
+	e.spin.learn(monotonic() - start)
+	e.spin.cpus = usableCPUs() // somebody may have pinned us since
+	return err
+}
+
+// park sleeps until the refused call should be tried again. Only a context that
+// can be cancelled costs an allocation.
+func (e *end) park(ctx context.Context) error {
+	if ctx.Done() != nil {
+		fired := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() {
+			e.own.Interrupt()
+			close(fired)
+		})
+		defer func() {
+			if !stop() {
+				<-fired // it touches the segment, which may be unmapped once we return
+			}
+		}()
+	}
+	for {
+		token := e.own.Prepare()
+		if err := e.fence(); err != nil {
+			return err
+		}
+		if e.ready.look() {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		e.seat.Line.Parks.Add(1)
+		err := e.own.Wait(token, slice)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = e.outslept(token)
+		}
+		if err != nil {
+			return err
+		}
+		if e.ready.look() {
+			return nil
+		}
+	}
+}
+
+// fence is the sleeper's half of the asymmetric fence: whoever publishes without
+// seeing the parked bit has published before this returns.
+func (e *end) fence() error {
+	if e.asym {
+		return order.Barrier()
+	}
+	return nil // Prepare is a full fence, and so is the publish of a full-fence ring
+}
+
+// outslept looks around after a park ran out: at the seat, and at whether we were
+// due to be woken and were not, which is counted.
+func (e *end) outslept(token uint32) error {
+	if err := e.seat.Check(); err != nil {
+		return err
+	}
+	if !e.ready.look() {
+		return nil
+	}
+	if err := e.own.Wait(token, grace); errors.Is(err, os.ErrDeadlineExceeded) {
+		e.seat.Line.Rescues.Add(1)
+	}
+	return nil
+}
+
+// blocked says what a blocking call does with the answer of a try: again after a
+// wait, or return it.
+func (e *end) blocked(ctx context.Context, err error) error {
+	if err != ErrFull && err != ErrEmpty {
+		return err
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return e.wait(ctx)
+}
+
+func statsOf(s *shm.Segment) Stats {
+	c := s.Control()
+	st := Stats{
+		Head:   loadPosition(&c.Head), // before tail, so that tail is not behind it
+		Tail:   loadPosition(&c.Tail),
+		Cap:    s.Spec().Cap,
+		Reaped: c.Reaped.Load(),
+	}
+	if final, ok := layout.UnpackSeal(c.Seal.Load(), st.Tail); ok && int64(st.Tail-final) > 0 {
+		st.Tail = final // a refused push moved the shared word, not the ring's end
+	}
+	st.Len = int(min(st.Tail-st.Head, uint64(st.Cap)))
+	if int64(st.Tail-st.Head) < 0 {
+		st.Len = 0
+	}
+	seats := layout.SeatsAt(s.Memory(), s.Spec().Seats)
+	for i := range seats {
+		st.Parks += seats[i].Parks.Load()
+		st.Wakes += seats[i].Wakes.Load()
+		st.Rescues += seats[i].Rescues.Load()
+		st.Redelivered += seats[i].Redelivered.Load()
+	}
+	return st
+}

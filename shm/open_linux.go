@@ -1,0 +1,199 @@
+package shm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/edsrzf/mmap-go"
+	"golang.org/x/sys/unix"
+
+	"ringway/layout"
+)
+
+func platform() error { return nil }
+
+func open(path string, readOnly bool) (*Segment, error) {
+	flags := unix.O_RDWR
+	if readOnly {
+		flags = unix.O_RDONLY
+	}
+	// O_NONBLOCK: a FIFO in the way must not hold us up. Never O_CREAT.
+	fd, err := openRetry(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, explainOpen(path, err))
+	}
+	f := os.NewFile(uintptr(fd), path)
+	s, err := adopt(f, path, readOnly)
+	if err != nil {
+		_ = f.Close() // the error that matters is err
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func openFile(f *os.File) (*Segment, error) {
+	name := f.Name()
+	own, err := reopen(f, os.O_RDWR)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	s, err := adopt(own, name, false)
+	if err != nil {
+		_ = own.Close() // the error that matters is err
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// adopt checks the file in f and maps it. On success the segment owns f.
+func adopt(f *os.File, path string, readOnly bool) (*Segment, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: it is a %s, a ring is a regular file; use another name", ErrFormat, fileKind(info.Mode()))
+	}
+	// Read, not mapped: a file that shrinks meanwhile is a short read and no fault.
+	var page [layout.HeaderSize]byte
+	n, err := f.ReadAt(page[:], 0)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	header, err := layout.Validate(page[:n], info.Size())
+	if err != nil {
+		return nil, err
+	}
+	if boot := bootID(); header.Origin.Boot != boot && header.Origin.Boot != [16]byte{} && boot != [16]byte{} {
+		return nil, fmt.Errorf("%w: it was made before this machine's last boot, so its contents cannot be trusted; remove it and create the ring again", ErrFormat)
+	}
+	s := &Segment{path: path, header: header, readOnly: readOnly, file: f}
+	if err := s.mapFile(); err != nil {
+		return nil, err
+	}
+	if err := s.sane(); err != nil {
+		_ = s.unmap() // the error that matters is err
+		return nil, err
+	}
+	return s, nil
+}
+
+// sane looks at the mutable words once before the segment is handed out.
+func (s *Segment) sane() (err error) {
+	defer Guard(&err)()
+	if st := s.Control().State.Load(); st < layout.StateOpen || st > layout.StateCorrupt { // observes: whoever changed it last
+		return fmt.Errorf("%w: its state word is %d; it is damaged, remove it and create the ring again", ErrFormat, st)
+	}
+	return nil
+}
+
+func (s *Segment) mapFile() error {
+	prot := mmap.RDWR
+	if s.readOnly {
+		prot = mmap.RDONLY
+	}
+	m, err := mmap.MapRegion(s.file, int(s.header.Geometry.FileSize), prot, 0, 0)
+	if err != nil {
+		return fmt.Errorf("map %d bytes: %w", s.header.Geometry.FileSize, err)
+	}
+	s.mem = m
+	return nil
+}
+
+// unmap takes the whole slice that mmap-go returned, as its Unmap requires.
+func (s *Segment) unmap() error {
+	m := mmap.MMap(s.mem)
+	s.mem = nil
+	return m.Unmap()
+}
+
+// release unmaps first and drops the locks last: a lock that is free means that
+// its owner cannot store any more.
+func (s *Segment) release() error {
+	if s.file == nil {
+		s.mem = nil
+		return nil
+	}
+	err := s.unmap()
+	if s.locks != nil {
+		err = errors.Join(err, s.locks.Close())
+	}
+	return errors.Join(err, s.file.Close())
+}
+
+func (s *Segment) ownedByUs() error {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(s.file.Fd()), &st); err != nil {
+		return fmt.Errorf("open %s: %w", s.path, err)
+	}
+	if uid := uint32(os.Geteuid()); st.Uid != uid && st.Uid != 0 {
+		return fmt.Errorf("open %s: %w: it belongs to uid %d, not to us (uid %d); use Open if that is meant, or another name",
+			s.path, fs.ErrPermission, st.Uid, uid)
+	}
+	return nil
+}
+
+func remove(path string) error {
+	fd, err := openRetry(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", path, explainOpen(path, err))
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer f.Close()
+	var magic [8]byte
+	if _, err := f.ReadAt(magic[:], 0); err != nil || !layout.HasMagic(magic[:]) {
+		return fmt.Errorf("remove %s: %w: it does not begin like a ring; remove it with rm if you know what it is", path, ErrFormat)
+	}
+	if err := unix.Unlink(path); err != nil {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	return nil
+}
+
+func openRetry(path string, flags int, perm uint32) (int, error) {
+	for {
+		fd, err := unix.Open(path, flags, perm)
+		if !errors.Is(err, unix.EINTR) {
+			return fd, err
+		}
+	}
+}
+
+// explainOpen adds to the kernel's answer what a person can do about it.
+func explainOpen(path string, err error) error {
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return fmt.Errorf("there is no such ring; create it first: %w", err)
+	case errors.Is(err, unix.ELOOP):
+		return fmt.Errorf("%w: it is a symbolic link, which is never followed; name the ring itself", ErrFormat)
+	case errors.Is(err, unix.EISDIR):
+		return fmt.Errorf("%w: it is a directory, a ring is a regular file; use another name", ErrFormat)
+	case errors.Is(err, unix.ENXIO):
+		return fmt.Errorf("%w: it is a socket or a device, a ring is a regular file; use another name", ErrFormat)
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		var st unix.Stat_t
+		if unix.Lstat(path, &st) != nil {
+			return fmt.Errorf("a directory above it is closed to uid %d: %w", os.Geteuid(), err)
+		}
+		return fmt.Errorf("it belongs to uid %d with mode %04o, we are uid %d; ask its owner, or create it with a wider --perm: %w",
+			st.Uid, st.Mode&0o7777, os.Geteuid(), err)
+	}
+	return err
+}
+
+func fileKind(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "FIFO"
+	case m&fs.ModeSocket != 0:
+		return "socket"
+	case m&fs.ModeDevice != 0:
+		return "device"
+	}
+	return "special file"
+}

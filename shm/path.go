@@ -1,0 +1,21 @@
+package shm
+
+import (
+	"path/filepath"
+	"strings"
+)
+
+// Dir is where rings that have a name and no path live.
+const Dir = "/dev/shm"
+
+// Ext is what the file of a named ring ends with.
+const Ext = ".ring"
+
+// Path returns the file of a ring: "ticks" is /dev/shm/ticks.ring, and a name
+// with a slash in it is a path already.
+func Path(name string) string {
+	if strings.ContainsRune(name, '/') {
+		return name
+	}
+	return filepath.Join(Dir, name+Ext)
+}
