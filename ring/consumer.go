@@ -16,6 +16,7 @@ import (
 type Consumer[T any] struct {
 	spscConsumer
 	slots slots[T]
+	_     [layout.Line]byte // the next object on the heap may be somebody else's busy end
 }
 
 // NewConsumer takes the consumer's seat of s; errors as for NewProducer. It goes

@@ -15,7 +15,6 @@ package ring
 import (
 	"fmt"
 
-	"ringway/internal/order"
 	"ringway/layout"
 	"ringway/shm"
 )
@@ -75,8 +74,8 @@ func (p *MsgProducer) claim(n uint64) ([]byte, error) {
 		}
 	}
 	// For observers: from here on bytes below this position may change. Ahead of the
-	// stores below, as far as the machine keeps stores in order.
-	order.StoreRelease(&p.control.Claim, p.tail+pad+size)
+	// stores below where the machine keeps stores in order.
+	p.control.Claim = p.tail + pad + size
 	p.at, p.back = p.tail+pad, p.last
 	if pad != 0 {
 		storeWord(p.data, index, uint64(layout.MakeRecord(layout.RecordPadding, pad-layout.RecordHeader, p.last)))

@@ -14,6 +14,7 @@ import (
 type MsgConsumer struct {
 	spscConsumer
 	msgs
+	_ [layout.Line]byte
 }
 
 // NewMsgConsumer takes the consumer's seat of s; errors as for NewProducer. It

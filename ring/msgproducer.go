@@ -17,6 +17,7 @@ type MsgProducer struct {
 	last     uint64 // size of the last record published, 0 if another owner wrote it
 	at, back uint64 // where the claimed record begins, and the size of what is before it
 	promised uint64 // bytes of the outstanding reservation
+	_        [layout.Line]byte
 }
 
 // NewMsgProducer takes the producer's seat of s; errors as for NewProducer.

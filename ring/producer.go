@@ -16,6 +16,7 @@ import (
 type Producer[T any] struct {
 	spscProducer
 	slots slots[T]
+	_     [layout.Line]byte // the next object on the heap may be somebody else's busy end
 }
 
 // NewProducer takes the producer's seat of s. The error matches ErrKind if s is
@@ -121,8 +122,9 @@ func (p *Producer[T]) TryPushN(vs []T) (int, error) {
 		free = p.limit - p.tail
 	}
 	n := min(want, free)
-	// For observers: from here on slots below tail+n may change; see layout.Control.Claim.
-	order.StoreRelease(&p.control.Claim, p.tail+n)
+	// For observers: from here on slots below tail+n may change. Ahead of the stores
+	// below where the machine keeps stores in order.
+	p.control.Claim = p.tail + n
 	first := p.slots.run(p.tail, n)
 	k := copy(first, vs[:n])
 	copy(p.slots.run(p.tail+uint64(k), n-uint64(k)), vs[k:n])
