@@ -60,8 +60,8 @@ type Options struct {
 
 	// Spin is how long a blocked call polls before it parks in the kernel. 0
 	// adapts to the gaps between recent messages, up to about 100 µs. Below 0 never
-	// parks; that burns a CPU for as long as nothing comes. Where only one CPU
-	// may run this process every blocked call parks at once.
+	// parks; that burns a CPU for as long as nothing comes. On a machine with one
+	// CPU every blocked call parks at once.
 	Spin time.Duration
 }
 

@@ -29,42 +29,38 @@ type readier interface{ look() bool }
 // wait returns nil once the refused call should be tried again, or ctx's cause.
 // It spins, then yields, then parks.
 func (e *end) wait(ctx context.Context) error {
-	if e.spin.cpus > 1 {
-		for range firstPolls {
-			if e.ready.look() {
-				e.spin.gap /= 2
-				return nil
-			}
-			order.Pause()
+	for range e.spin.polls() {
+		if e.ready.look() {
+			e.spin.hit(0)
+			return nil
 		}
+		order.Pause()
 	}
-	start := monotonic()
-	done := ctx.Done()
-	budget := e.spin.budget()
-	for n := 1; budget < 0 || monotonic()-start < budget; n++ {
-		for range polls {
-			if e.ready.look() {
-				e.spin.learn(monotonic() - start)
-				return nil
-			}
-			order.Pause()
-		}
-		if n%yieldEvery == 0 {
-			if done != nil && ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			runtime.Gosched()
-		}
-	}
-	if e.spin.cpus < 2 {
+	if e.spin.single || e.spin.alone {
 		runtime.Gosched() // the other side may be a goroutine of ours
 		if e.ready.look() {
 			return nil
 		}
 	}
+	start := monotonic()
+	budget := e.spin.budget()
+	for n := 1; budget < 0 || monotonic()-start < budget; n++ {
+		for range polls {
+			if e.ready.look() {
+				e.spin.hit(monotonic() - start)
+				return nil
+			}
+			order.Pause()
+		}
+		if n%yieldEvery == 0 {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			runtime.Gosched()
+		}
+	}
 	err := e.park(ctx)
-	e.spin.learn(monotonic() - start)
-	e.spin.cpus = usableCPUs() // somebody may have pinned us since
+	e.spin.miss(monotonic()-start, budget > 0)
 	return err
 }
 

@@ -47,13 +47,11 @@ func Wait(ctx context.Context, ends ...End) (int, error) {
 		}
 		es = append(es, e.endpoint())
 	}
-	if es[0].spin.cpus > 1 {
-		for range firstPolls {
-			if i := anyReady(es); i >= 0 {
-				return i, nil
-			}
-			order.Pause()
+	for range es[0].spin.polls() {
+		if i := anyReady(es); i >= 0 {
+			return i, nil
 		}
+		order.Pause()
 	}
 	return parkAny(ctx, es)
 }
