@@ -32,7 +32,7 @@
 // comparison in S4 sends it back to look again, and if it is, the wake reaches
 // it. That holds also where S1 found the bit already raised by another sleeper,
 // provided S2 is executed all the same. The epoch returns to the same
-// value after 2^31 wakes; the limit of S4 covers a sleeper that was held up for
+// value after 2^30 wakes; the limit of S4 covers a sleeper that was held up for
 // exactly that long between S1 and S4.
 //
 // The barriers are the caller's. Where the waker's W1 is a full fence Prepare is
@@ -57,4 +57,11 @@
 // Interrupt always changes the word and wakes all. If a caller is marked as cancelled
 // before Interrupt and looks for the mark at S3, it is not held up: either it
 // sees the mark, or Interrupt came after S1 and its token is stale.
+//
+// # Alerting
+//
+// Alert raises a second bit, for good, that makes Parked true without waking anybody.
+// It takes publishers off their busy path, by the same argument as the parked bit:
+// whoever alerts, executes the barrier and then misses a publication knows that its
+// publisher sees the alert.
 package futex

@@ -1,5 +1,5 @@
 // The eventcount, after concurrencykit's ck_ec (include/ck_ec.h, Paul Khuong) and
-// Dmitry Vyukov's, reduced to one word and one flag.
+// Dmitry Vyukov's, reduced to one word and two flags.
 
 package futex
 
@@ -81,10 +81,15 @@ func (e *Event) Notify() bool {
 // notify is apart so that the busy path of Notify inlines.
 func (e *Event) notify(w uint32) bool {
 	// publishes the new epoch: no token given out so far can fall asleep any
-	// more; pairs with the kernel's comparison in Wait. If it fails, another waker moved
-	// the epoch on after our load, hence after we published, and wakes.
-	if !e.word.CompareAndSwap(w, nextEpoch(w)) {
-		return false
+	// more; pairs with the kernel's comparison in Wait.
+	for !e.word.CompareAndSwap(w, nextEpoch(w)) {
+		// observes who came between. Another waker: it moved the epoch on after our
+		// load, hence after we published, and wakes. Only an alert: nobody wakes but us.
+		now := e.word.Load()
+		if now|alert != w|alert {
+			return false
+		}
+		w = now
 	}
 	e.wakeAll()
 	return true

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -41,20 +40,21 @@ func finishes(t *testing.T, what string, f func()) {
 	}
 }
 
-// asleep returns when thread tid of process pid sleeps in the kernel.
+// sleeps reports whether a thread sleeps in the kernel.
+func sleeps(pid, tid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/stat", pid, tid))
+	_, rest, ok := strings.Cut(string(stat), ") ")
+	return err == nil && ok && rest[0] == 'S'
+}
+
+// asleep returns when it does.
 func asleep(t *testing.T, pid, tid int) {
 	t.Helper()
-	for end := time.Now().Add(hangLimit); time.Now().Before(end); runtime.Gosched() {
-		// wchan is hidden from us in some sandboxes; the state letter never is.
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/stat", pid, tid))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, rest, ok := strings.Cut(string(stat), ") "); ok && rest[0] == 'S' {
-			return
+	for end := time.Now().Add(hangLimit); !sleeps(pid, tid); runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("thread %d of %d never fell asleep", tid, pid)
 		}
 	}
-	t.Fatalf("thread %d of %d never fell asleep", tid, pid)
 }
 
 // lockedWait runs f on a locked thread and sends its tid first.
@@ -183,41 +183,6 @@ func TestBadWords(t *testing.T) {
 	}
 }
 
-// A waiter in RawSyscall would keep its P, and no collection could ever end.
-func TestCollectionEndsWhileParked(t *testing.T) {
-	for _, procs := range []int{1, 2} {
-		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(procs))
-		var w atomic.Uint32
-		var e Event
-		t1, r1 := lockedWait(func() error { return Wait(&w, 0, -1) })
-		asleep(t, os.Getpid(), t1)
-		token := e.Prepare()
-		t2, r2 := lockedWait(func() error {
-			_, err := WaitAny([]Waiter{{e.Word(), token}}, -1)
-			return err
-		})
-		if supportsWaitAny() {
-			asleep(t, os.Getpid(), t2)
-		}
-		finishes(t, "runtime.GC with parked goroutines", func() {
-			for range 3 {
-				runtime.GC()
-			}
-		})
-		w.Store(1)
-		if _, err := Wake(&w, 1); err != nil {
-			t.Error("Wake:", err)
-		}
-		e.Notify()
-		if err := receive(t, "Wait", r1); err != nil {
-			t.Error("Wait:", err)
-		}
-		if err := receive(t, "WaitAny", r2); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			t.Error("WaitAny:", err)
-		}
-	}
-}
-
 // Signals must look like "woken" or not be seen, never like an error.
 func TestSignalStorm(t *testing.T) {
 	var w atomic.Uint32
@@ -255,7 +220,10 @@ func TestSignalStorm(t *testing.T) {
 				}
 			}
 			close(stop)
-			for done := false; !done; {
+			for done, end := false, time.Now().Add(hangLimit); !done; {
+				if time.Now().After(end) {
+					t.Fatalf("%s(%v) does not come back from a wake", name, d)
+				}
 				select {
 				case err := <-result:
 					if err != nil {
@@ -270,91 +238,6 @@ func TestSignalStorm(t *testing.T) {
 			}
 			t.Logf("%s(%v): %d signals, %d returns", name, d, sent, returns)
 		}
-	}
-}
-
-func supportsWaitAny() bool {
-	var w atomic.Uint32
-	_, err := WaitAny([]Waiter{{&w, 1}}, 0)
-	return !errors.Is(err, errors.ErrUnsupported)
-}
-
-func needWaitAny(t *testing.T) {
-	if !supportsWaitAny() {
-		t.Skip("this kernel or sandbox has no futex_waitv")
-	}
-}
-
-func TestWaitAnyIndex(t *testing.T) {
-	needWaitAny(t)
-	for _, n := range []int{1, 2, 7, MaxWaiters} {
-		ws := make([]Waiter, n)
-		for i := range ws {
-			ws[i].Addr = new(atomic.Uint32)
-		}
-		for _, i := range []int{0, n / 2, n - 1} {
-			ws[i].Addr.Store(1)
-			if got, err := WaitAny(ws, -1); got != i || err != nil {
-				t.Errorf("%d words, word %d changed: WaitAny = %d, %v", n, i, got, err)
-			}
-			ws[i].Addr.Store(0)
-
-			index := -2
-			tid, result := lockedWait(func() (err error) { index, err = WaitAny(ws, -1); return })
-			wakeUntil(t, tid, ws[i].Addr, result, 1)
-			if index != i && index != -1 {
-				t.Errorf("%d words, word %d woken: WaitAny = %d", n, i, index)
-			}
-		}
-		start := time.Now()
-		if i, err := WaitAny(ws, time.Millisecond); err != nil && (i != -1 || !errors.Is(err, os.ErrDeadlineExceeded) || time.Since(start) < time.Millisecond) {
-			t.Errorf("%d words: WaitAny = %d, %v after %v", n, i, err, time.Since(start))
-		}
-	}
-	for _, n := range []int{0, MaxWaiters + 1} {
-		if i, err := WaitAny(make([]Waiter, n), 0); i != -1 || err == nil || !strings.Contains(err.Error(), fmt.Sprint(n)) {
-			t.Errorf("WaitAny of %d words = %d, %v", n, i, err)
-		}
-	}
-}
-
-func init() {
-	child.Register("refused", func(args []string) {
-		errno, err := strconv.Atoi(args[0])
-		if err != nil {
-			panic(err)
-		}
-		var w atomic.Uint32
-		if !supportsWaitAny() {
-			fmt.Println("skip: not supported to begin with")
-			return
-		}
-		if err := child.DenySyscall(unix.SYS_FUTEX_WAITV, syscall.Errno(errno)); err != nil {
-			fmt.Println("skip:", err)
-			return
-		}
-		i, err := WaitAny([]Waiter{{&w, 0}}, -1)
-		fmt.Println(i, errors.Is(err, errors.ErrUnsupported), noWaitv.Load())
-		// Remembered: no longer asked, so that it does not even matter what is changed.
-		i, err = WaitAny([]Waiter{{&w, 1}}, -1)
-		fmt.Println(i, errors.Is(err, errors.ErrUnsupported), Wait(&w, 1, -1))
-	})
-}
-
-func TestWaitAnyRefused(t *testing.T) {
-	for _, errno := range []syscall.Errno{unix.ENOSYS, unix.EPERM} {
-		p := child.Start(t, "refused", strconv.Itoa(int(errno)))
-		line, err := p.ReadLine()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasPrefix(line, "skip") {
-			t.Skip(line)
-		}
-		if line != "-1 true true" {
-			t.Errorf("futex_waitv refused with %v: index, unsupported, remembered = %s", errno, line)
-		}
-		p.Expect("-1 true <nil>")
 	}
 }
 

@@ -104,6 +104,9 @@ func (p *MsgProducer) Commit(n int) error {
 		defer p.inUse.Leave()
 	}
 	if !p.reserved {
+		if p.err != nil {
+			return p.err // Close took the reservation
+		}
 		panic("ringway: Commit without a reservation")
 	}
 	if n < 0 || uint64(n) > p.promised || p.elem != 0 && uint64(n) != p.elem {

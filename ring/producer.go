@@ -177,6 +177,9 @@ func (p *Producer[T]) Commit() error {
 		defer p.inUse.Leave()
 	}
 	if !p.reserved {
+		if p.err != nil {
+			return p.err // Close took the reservation
+		}
 		panic("ringway: Commit without a reservation")
 	}
 	p.reserved = false

@@ -116,8 +116,9 @@ func (p *spscProducer) publish(tail uint64) error {
 		// release: passes the units to the consumer; pairs with the acquire in spscConsumer.refresh.
 		order.StoreRelease(p.tailWord, tail)
 	} else {
-		// the same, and a full fence before the look at the parked bit below.
-		atomic.StoreUint64(p.tailWord, tail)
+		// the same, and a full fence before the look at the parked bit below. Swap, because
+		// under the race detector Store is none on memory that it does not follow.
+		atomic.SwapUint64(p.tailWord, tail)
 	}
 	if p.other.Parked() { // observes: Prepare by a consumer, or Alert; its barrier or our fence came between
 		return p.published()
@@ -265,8 +266,8 @@ func (c *spscConsumer) publish(head uint64) {
 		// release: we are done with the units below head; pairs with the acquire in spscProducer.room.
 		order.StoreRelease(c.headWord, head)
 	} else {
-		// the same, and a full fence before the look at the parked bit below.
-		atomic.StoreUint64(c.headWord, head)
+		// the same, and a full fence before the look at the parked bit below, as in spscProducer.publish.
+		atomic.SwapUint64(c.headWord, head)
 	}
 	if c.other.Parked() { // observes: Prepare by a producer, or Alert; its barrier or our fence came between
 		c.released()

@@ -3,6 +3,8 @@ package shm
 import (
 	"fmt"
 	"runtime/debug"
+
+	"ringway/layout"
 )
 
 // Guard turns a fault on mapped memory, as after somebody truncated the file, into
@@ -20,7 +22,7 @@ func Guard(err *error) func() {
 		if fault, ok := r.(interface {
 			error
 			Addr() uintptr
-		}); ok {
+		}); ok && fault.Addr() >= layout.Page { // below that it is a nil pointer, which is a bug
 			*err = fmt.Errorf("%w: its memory is gone, somebody truncated the file (fault at %#x); remove it and create the ring again", ErrFormat, fault.Addr())
 			return
 		}
