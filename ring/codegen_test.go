@@ -37,6 +37,7 @@ var busyPaths = []struct {
 	{`\(\*Producer\[.*\]\)\.Commit`, 5},
 	{`\(\*Consumer\[.*\]\)\.TryPop`, 5},
 	{`\(\*Consumer\[.*\]\)\.TryPopN`, 5},
+	{`\(\*Consumer\[.*\]\)\.Release`, 5},
 	{`\(\*spscProducer\)\.publish`, 1},
 	{`\(\*spscConsumer\)\.publish`, 1},
 	{`\(\*MsgProducer\)\.TryPush`, 1},
@@ -45,7 +46,7 @@ var busyPaths = []struct {
 }
 
 // inlined are those that must hold the publishing store themselves.
-var inlined = regexp.MustCompile(`\]\)\.(TryPush|TryPop)$|\)\.publish$`)
+var inlined = regexp.MustCompile(`\]\)\.(TryPush|TryPop|Commit|Release)$|\)\.publish$`)
 
 // payloadLine matches the source lines that read or write a slot or a record.
 var payloadLine = regexp.MustCompile(`\*\w+\.slots\.at\(|copy\(|storeWord\(|append\(dst`)

@@ -121,11 +121,13 @@ func (c *Consumer[T]) Peek() (*T, error) {
 		c.inUse.Enter("Consumer")
 		defer c.inUse.Leave()
 	}
-	if err := c.refresh(); err != nil {
-		return nil, err
+	if c.head == c.fast {
+		if err := c.refresh(); err != nil {
+			return nil, err
+		}
 	}
 	c.held = 1
-	c.arm()
+	c.fast = c.head // as arm does
 	return c.slots.at(c.head), nil
 }
 
@@ -139,7 +141,22 @@ func (c *Consumer[T]) Release() {
 	if c.held == 0 {
 		panic("ringway: Release without Peek")
 	}
-	c.publish(c.head + 1)
+	if !c.asym || c.err != nil {
+		c.publish(c.head + 1)
+		return
+	}
+	h := c.head + 1
+	c.held = 0
+	c.head = h
+	c.fast = c.tail // as arm does
+	if race.Enabled && c.mapped {
+		race.Release()
+	}
+	// release: the slot is read out; pairs with the acquire in spscProducer.room.
+	order.StoreRelease(c.headWord, h)
+	if c.other.Parked() { // observes: Prepare by a producer, or Alert; its barrier came between
+		c.released()
+	}
 }
 
 // releaseEvery bounds what All holds back: elements handed out and not yet

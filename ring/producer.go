@@ -161,11 +161,13 @@ func (p *Producer[T]) Reserve() (*T, error) {
 		p.inUse.Enter("Producer")
 		defer p.inUse.Leave()
 	}
-	if err := p.room(1); err != nil {
-		return nil, err
+	if p.tail == p.fast {
+		if err := p.room(1); err != nil {
+			return nil, err
+		}
 	}
 	p.reserved = true
-	p.arm()
+	p.fast = p.tail // as arm does
 	return p.slots.at(p.tail), nil
 }
 
@@ -176,19 +178,35 @@ func (p *Producer[T]) Commit() error {
 		p.inUse.Enter("Producer")
 		defer p.inUse.Leave()
 	}
+	if !p.reserved || !p.asym || p.err != nil {
+		return p.commit()
+	}
+	t := p.tail + 1
+	p.reserved = false
+	p.tail = t
+	p.fast = p.limit // as arm does
+	if race.Enabled && p.mapped {
+		race.Release()
+	}
+	// release: passes the slot to the consumer; pairs with the acquire in spscConsumer.refresh.
+	order.StoreRelease(p.tailWord, t)
+	if p.other.Parked() { // observes: Prepare by a consumer, or Alert; its barrier came between
+		return p.published()
+	}
+	return nil
+}
+
+// commit is Commit in all but the usual case.
+func (p *spscProducer) commit() error {
+	if p.err != nil {
+		p.reserved = false // Close may have taken it already
+		return p.err
+	}
 	if !p.reserved {
-		if p.err != nil {
-			return p.err // Close took the reservation
-		}
 		panic("ringway: Commit without a reservation")
 	}
 	p.reserved = false
-	p.arm()
-	if p.err != nil {
-		return p.err
-	}
-	err := p.publish(p.tail + 1)
-	return err
+	return p.publish(p.tail + 1)
 }
 
 // Abort gives the reservation up; nothing of it is ever seen. Without one it does nothing.

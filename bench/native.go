@@ -1,0 +1,15 @@
+package bench
+
+import "embed"
+
+// nativeSource is the C and C++ peer: rigtorp-style and slot-word rings, a bare futex ping-pong, the raw line probe.
+//
+//go:embed native/*.cpp native/*.c native/*.h
+var nativeSource embed.FS
+
+// NativeResult is one run of a native command.
+type NativeResult struct {
+	Sample
+	Verified int // messages whose first word the consumer found right: as many as were sent
+	Awake    int // futexpp: waits of both sides that found the word changed already and did not sleep
+}

@@ -1,0 +1,130 @@
+//go:build linux
+
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+func startNative(t *testing.T) *Native {
+	t.Helper()
+	path, err := BuildNative(t.Context())
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, ErrNoCompiler) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := StartNative(path, twoCPUs(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestNativeCommands(t *testing.T) {
+	n := startNative(t)
+	defer n.Close()
+	const count = 3000
+	cmds := []string{"futexpp 200", "probe 3000"}
+	for _, what := range []string{"tp", "rtt"} {
+		for _, design := range []string{"rigtorp", "rigtorp128", "seq", "seqstep"} {
+			for _, size := range []int{8, 64, 256} {
+				for _, slots := range []int{2, 1024, 65536} {
+					cmds = append(cmds, fmt.Sprintf("%s %s %d %d %d", what, design, size, slots, count))
+				}
+			}
+		}
+	}
+	for _, c := range cmds {
+		r, err := n.Run(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !(r.Ns > 0) || !(r.Before > 0) || !(r.After > 0) {
+			t.Errorf("%s: %+v: a time that is not positive", c, r)
+		}
+		var sent int
+		fmt.Sscan(c[strings.LastIndexByte(c, ' ')+1:], &sent)
+		if r.Verified != sent {
+			t.Errorf("%s: %d of %d messages verified", c, r.Verified, sent)
+		}
+	}
+}
+
+func TestNativeRefuses(t *testing.T) {
+	n := startNative(t)
+	defer n.Close()
+	for cmd, want := range map[string]string{
+		"":                                "empty command",
+		"fly 1":                           "unknown command",
+		"tp rigtorp 64 1024":              "need",
+		"tp rigtorp 65 1024 10":           "no such ring",
+		"tp best 64 1024 10":              "no such ring",
+		"tp seq 64 1000 10":               "power of two",
+		"rtt seq 256 1048576 10":          "too large",
+		"probe 0":                         "n must be",
+		"futexpp":                         "need",
+		"tp seq 8 18446744073709551615 1": "power of two",
+	} {
+		if _, err := n.Do(cmd); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one that says %q", cmd, err, want)
+		}
+	}
+	if _, err := n.Do("probe 100"); err != nil {
+		t.Errorf("after refusals: %v", err)
+	}
+}
+
+func TestNativeNeedsCompiler(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	if _, err := BuildNative(t.Context()); !errors.Is(err, ErrNoCompiler) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("without g++: error %v, want ErrNoCompiler", err)
+	}
+}
+
+func TestNativeBuildsOnce(t *testing.T) {
+	startNative(t).Close()
+	path, err := BuildNative(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if path, err = BuildNative(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.Stat(path); err != nil || !os.SameFile(a, b) {
+		t.Errorf("built twice: %v", err)
+	}
+}
+
+// Close must leave neither the server nor the process it forked.
+func TestNativeLeavesNoOrphan(t *testing.T) {
+	n := startNative(t)
+	if _, err := n.Do("probe 100"); err != nil {
+		t.Fatal(err)
+	}
+	pid := n.cmd.Process.Pid
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		t.Skip("this kernel does not list children: ", err)
+	}
+	var child int
+	if _, err := fmt.Sscan(string(b), &child); err != nil {
+		t.Fatalf("the server has no consumer process: %q", b)
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(child, 0); err != syscall.ESRCH { // the server waits for it
+		t.Errorf("consumer %d outlived its server: %v", child, err)
+	}
+}
