@@ -67,12 +67,12 @@ func (c *Consumer[T]) TryPop() (v T, err error) {
 // taken nothing then. It allocates only to park with a context that can be
 // cancelled. A parked Pop holds an operating system thread.
 func (c *Consumer[T]) Pop(ctx context.Context) (T, error) {
-	for {
+	for try := 0; ; try++ {
 		v, err := c.TryPop()
 		if err == nil {
 			return v, nil
 		}
-		if err := c.blocked(ctx, err); err != nil {
+		if err := c.blocked(ctx, err, try); err != nil {
 			return v, err
 		}
 	}
@@ -102,12 +102,12 @@ func (c *Consumer[T]) TryPopN(dst []T) (int, error) {
 
 // PopN waits for at least one element, then is TryPopN.
 func (c *Consumer[T]) PopN(ctx context.Context, dst []T) (int, error) {
-	for {
+	for try := 0; ; try++ {
 		n, err := c.TryPopN(dst)
 		if err == nil {
 			return n, nil
 		}
-		if err := c.blocked(ctx, err); err != nil {
+		if err := c.blocked(ctx, err, try); err != nil {
 			return 0, err
 		}
 	}
@@ -171,7 +171,7 @@ const releaseEvery = 64
 func (c *Consumer[T]) All(ctx context.Context) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		for {
+		for try := 0; ; try++ {
 			c.inUse.Enter("Consumer")
 			err := c.refresh()
 			c.inUse.Leave()
@@ -179,9 +179,10 @@ func (c *Consumer[T]) All(ctx context.Context) iter.Seq2[T, error] {
 				if !c.batch(yield) {
 					return
 				}
+				try = -1
 				continue
 			}
-			if err := c.blocked(ctx, err); err != nil {
+			if err := c.blocked(ctx, err, try); err != nil {
 				if err != shm.ErrClosed {
 					yield(zero, err)
 				}

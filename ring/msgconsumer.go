@@ -59,12 +59,12 @@ func (c *MsgConsumer) TryPop(dst []byte) ([]byte, error) {
 // Pop is TryPop that waits. It returns ctx's cause when ctx is done first, and has
 // taken nothing then. A parked Pop holds an operating system thread.
 func (c *MsgConsumer) Pop(ctx context.Context, dst []byte) ([]byte, error) {
-	for {
+	for try := 0; ; try++ {
 		b, err := c.TryPop(dst)
 		if err == nil {
 			return b, nil
 		}
-		if err := c.blocked(ctx, err); err != nil {
+		if err := c.blocked(ctx, err, try); err != nil {
 			return dst, err
 		}
 	}
@@ -105,15 +105,16 @@ func (c *MsgConsumer) Release() {
 // that error, once, and ends.
 func (c *MsgConsumer) All(ctx context.Context) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
-		for {
+		for try := 0; ; try++ {
 			b, err := c.Peek()
 			if err == nil {
 				if !c.lend(b, yield) {
 					return
 				}
+				try = -1
 				continue
 			}
-			if err := c.blocked(ctx, err); err != nil {
+			if err := c.blocked(ctx, err, try); err != nil {
 				if err != shm.ErrClosed {
 					yield(nil, err)
 				}

@@ -63,12 +63,12 @@ func (p *MsgProducer) TryPush(msg []byte) error {
 // first; msg was not pushed then. It allocates only to park with a context that can
 // be cancelled. A parked Push holds an operating system thread.
 func (p *MsgProducer) Push(ctx context.Context, msg []byte) error {
-	for {
+	for try := 0; ; try++ {
 		err := p.TryPush(msg)
 		if err == nil {
 			return nil
 		}
-		if err := p.blocked(ctx, err); err != nil {
+		if err := p.blocked(ctx, err, try); err != nil {
 			return err
 		}
 	}

@@ -87,12 +87,12 @@ func (p *Producer[T]) TryPush(v T) error {
 // first; v was not pushed then. It allocates only to park with a context that can
 // be cancelled. A parked Push holds an operating system thread.
 func (p *Producer[T]) Push(ctx context.Context, v T) error {
-	for {
+	for try := 0; ; try++ {
 		err := p.TryPush(v)
 		if err == nil {
 			return nil
 		}
-		if err := p.blocked(ctx, err); err != nil {
+		if err := p.blocked(ctx, err, try); err != nil {
 			return err
 		}
 	}
@@ -138,16 +138,17 @@ func (p *Producer[T]) TryPushN(vs []T) (int, error) {
 // between. It returns how many were pushed, and if that is not all, why.
 func (p *Producer[T]) PushN(ctx context.Context, vs []T) (int, error) {
 	done := 0
-	for {
+	for try := 0; ; try++ {
 		n, err := p.TryPushN(vs[done:])
 		done += n
 		if done == len(vs) {
 			return done, err
 		}
 		if err == nil {
+			try = -1
 			continue
 		}
-		if err := p.blocked(ctx, err); err != nil {
+		if err := p.blocked(ctx, err, try); err != nil {
 			return done, err
 		}
 	}

@@ -26,16 +26,26 @@ const (
 // was refused should be tried again. It may be wrong with true, never with false.
 type readier interface{ look() bool }
 
+// blocked says what a blocking call does with the answer of its n-th try, counted
+// from 0: return it, or, if that is nil, try again. The first tries are polls of the
+// call itself, which is the fastest way to notice; then it waits.
+func (e *end) blocked(ctx context.Context, err error, n int) error {
+	if err != ErrFull && err != ErrEmpty {
+		return err
+	}
+	if n < e.spin.polls() {
+		order.Pause()
+		return nil
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	return e.wait(ctx)
+}
+
 // wait returns nil once the refused call should be tried again, or ctx's cause.
 // It spins, then yields, then parks.
 func (e *end) wait(ctx context.Context) error {
-	for range e.spin.polls() {
-		if e.ready.look() {
-			e.spin.hit(0)
-			return nil
-		}
-		order.Pause()
-	}
 	if e.spin.single || e.spin.alone {
 		runtime.Gosched() // the other side may be a goroutine of ours
 		if e.ready.look() {
@@ -126,18 +136,6 @@ func (e *end) outslept(token uint32) error {
 		e.seat.Line.Rescues.Add(1)
 	}
 	return nil
-}
-
-// blocked says what a blocking call does with the answer of a try: again after a
-// wait, or return it.
-func (e *end) blocked(ctx context.Context, err error) error {
-	if err != ErrFull && err != ErrEmpty {
-		return err
-	}
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	return e.wait(ctx)
 }
 
 func statsOf(s *shm.Segment) Stats {
