@@ -88,8 +88,11 @@ func (c *Consumer[T]) TryPopN(dst []T) (int, error) {
 	if len(dst) == 0 {
 		return 0, nil
 	}
+	if c.err != nil {
+		return 0, c.err
+	}
 	if uint64(len(dst)) > c.tail-c.head {
-		if err := c.more(); err != nil {
+		if err := c.reload(); err != nil {
 			return 0, err
 		}
 	}
@@ -225,24 +228,3 @@ func (c *Consumer[T]) Stats() Stats { return c.stats() }
 // Close gives the seat up; what was peeked and not released goes to the next
 // consumer. It is idempotent.
 func (c *Consumer[T]) Close() error { return c.close() }
-
-// more refreshes tail even if there is something left, for batches.
-func (c *spscConsumer) more() error {
-	left := c.tail - c.head
-	if left == 0 {
-		return c.refresh()
-	}
-	if c.err != nil {
-		return c.err
-	}
-	// acquire, as in refresh. Bounded as there; a ring that was shut down is left to refresh.
-	tail := loadPosition(&c.control.Tail)
-	if c.mapped {
-		race.Acquire()
-	}
-	if c.state() == nil && tail-c.head <= c.size {
-		c.tail = tail
-		c.arm()
-	}
-	return nil
-}

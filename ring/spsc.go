@@ -224,6 +224,11 @@ func (c *spscConsumer) refresh() error {
 	if c.tail != c.head {
 		return nil
 	}
+	return c.reload()
+}
+
+// reload reads tail anew.
+func (c *spscConsumer) reload() error {
 	// acquire: everything below tail is written; pairs with the release of tail
 	// in spscProducer.publish and the ends' busy paths.
 	tail := atomic.LoadUint64(&c.control.Tail)
