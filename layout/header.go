@@ -61,7 +61,7 @@ type Origin struct {
 	UID, PID uint32
 	Created  time.Time
 	ID       [16]byte // random, tells two rings of one name apart
-	Boot     [16]byte // the kernel's boot id; zero for memory that no file backs
+	Boot     [16]byte // the kernel's boot id; zero where the creator could not learn it
 }
 
 // Header is the first page of a segment, immutable once the ready word is set.

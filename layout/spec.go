@@ -139,7 +139,7 @@ func (s Spec) Normal() (Spec, error) {
 			s.Elem.Size = uint32(limit)
 		}
 		if uint64(s.Elem.Size) > limit {
-			return bad("messages of %d bytes need a capacity of at least %d bytes, not %d", s.Elem.Size, 2*(uint64(s.Elem.Size)+RecordHeader), s.Cap)
+			return bad("messages of %d bytes need a capacity of at least %d bytes, not %d", s.Elem.Size, uint64(1)<<bits.Len64(2*(uint64(s.Elem.Size)+RecordHeader)-1), s.Cap)
 		}
 		s.Elem.Align = 1
 	} else {

@@ -75,7 +75,7 @@ func (p *MsgProducer) claim(n uint64) ([]byte, error) {
 	}
 	// For observers: from here on bytes below this position may change. Ahead of the
 	// stores below where the machine keeps stores in order.
-	p.control.Claim = p.tail + pad + size
+	p.announce(p.tail + pad + size)
 	p.at, p.back = p.tail+pad, p.last
 	if pad != 0 {
 		storeWord(p.data, index, uint64(layout.MakeRecord(layout.RecordPadding, pad-layout.RecordHeader, p.last)))

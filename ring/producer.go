@@ -124,7 +124,7 @@ func (p *Producer[T]) TryPushN(vs []T) (int, error) {
 	n := min(want, free)
 	// For observers: from here on slots below tail+n may change. Ahead of the stores
 	// below where the machine keeps stores in order.
-	p.control.Claim = p.tail + n
+	p.announce(p.tail + n)
 	first := p.slots.run(p.tail, n)
 	k := copy(first, vs[:n])
 	copy(p.slots.run(p.tail+uint64(k), n-uint64(k)), vs[k:n])

@@ -36,6 +36,7 @@ type spscProducer struct {
 	limit    uint64  // head as last read, plus size: positions below it are ours
 	size     uint64
 	need     uint64 // units the last refused call wanted
+	claimed  uint64 // as layout.Control.Claim
 	reserved bool   // a reservation is outstanding
 	end
 }
@@ -50,6 +51,10 @@ func (p *spscProducer) open(s *shm.Segment, payload layout.Payload, o *Options) 
 	p.tailWord = &p.control.Tail
 	p.tail = atomic.LoadUint64(p.tailWord) // observes: the last owner's final release
 	p.limit = p.tail
+	p.claimed = p.tail
+	if c := loadPosition(&p.control.Claim); c-p.tail <= p.size {
+		p.claimed = c // what the last owner announced and may have begun to overwrite
+	}
 	p.arm()
 	if head := atomic.LoadUint64(&p.control.Head); p.tail-head > p.size { // observes: the consumer's release
 		return p.abandon(p.corrupt(layout.ReasonPositions, head))
@@ -103,6 +108,15 @@ func (p *spscProducer) room(n uint64) error {
 		return ErrFull
 	}
 	return nil
+}
+
+// announce tells observers that bytes below position end may change from now on.
+// It never takes back what was announced before, and perhaps begun.
+func (p *spscProducer) announce(end uint64) {
+	if int64(end-p.claimed) > 0 {
+		p.claimed = end
+		p.control.Claim = end // a plain store: observers load it before and after they copy
+	}
 }
 
 // publish passes everything below tail to the consumer.

@@ -28,6 +28,9 @@ func build(path string, g layout.Geometry, perm fs.FileMode) (*Segment, error) {
 	if perm&^fs.ModePerm != 0 {
 		return nil, fmt.Errorf("permission %v has more than the nine rwx bits", perm)
 	}
+	if perm&0o600 != 0o600 {
+		return nil, fmt.Errorf("permission %04o keeps the owner out; it needs at least 0600", perm)
+	}
 	if err := vacant(path); err != nil {
 		return nil, err // before reserving what may be gigabytes
 	}

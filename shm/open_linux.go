@@ -100,12 +100,14 @@ func (s *Segment) mapFile() error {
 		return fmt.Errorf("map %d bytes: %w", s.header.Geometry.FileSize, err)
 	}
 	s.mem = m
+	noteMapping(address(m), len(m))
 	return nil
 }
 
 // unmap takes the whole slice that mmap-go returned, as its Unmap requires.
 func (s *Segment) unmap() error {
 	m := mmap.MMap(s.mem)
+	forgetMapping(address(m))
 	s.mem = nil
 	return m.Unmap()
 }

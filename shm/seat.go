@@ -117,10 +117,13 @@ func (t *Seat) Leave() error {
 	if s.seats[t.Index] != t {
 		return nil
 	}
-	if err := t.Check(); err != nil {
-		return err
+	if os.Getpid() != t.pid {
+		return t.Check() // a fork has no seat to leave
 	}
 	delete(s.seats, t.Index)
+	if err := t.Check(); err != nil {
+		return err // somebody else's by now: not ours to free or unlock
+	}
 	t.Line.State.Store(layout.SeatFree) // publishes: left in good order; the lock passes the line on
 	return s.unlock(layout.LockByte(t.Index))
 }

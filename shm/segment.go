@@ -55,7 +55,10 @@ func OpenOrCreate(path string, spec layout.Spec, perm fs.FileMode) (*Segment, er
 	for range tries {
 		s, err := open(path, false)
 		if err == nil {
-			return s, s.serves(spec)
+			if err := s.serves(spec); err != nil {
+				return nil, err
+			}
+			return s, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
@@ -123,8 +126,7 @@ func Open(path string) (*Segment, error) { return open(path, false) }
 func OpenReadOnly(path string) (*Segment, error) { return open(path, true) }
 
 // OpenFile maps the segment in f, an inherited or received descriptor. It does
-// not keep f, which the caller may close at once; an inherited descriptor should
-// be, because as long as it is open its sender does not count as dead.
+// not keep f, which the caller may close at once.
 func OpenFile(f *os.File) (*Segment, error) { return openFile(f) }
 
 // Heap makes a segment in ordinary memory of this process. It behaves like any
@@ -216,6 +218,9 @@ func (s *Segment) Shutdown() error {
 // this is the argument of parking (internal/order) with the seal in place of sleep.
 func (s *Segment) Sealed() (final uint64, err error) {
 	c := s.Control()
+	if s.readOnly && c.Seal.Load() == 0 { // observes: another sealer's CAS
+		return 0, fmt.Errorf("seal %s: opened read-only", s.path)
+	}
 	if s.Spec().Kind == layout.SPSC && c.Seal.Load() == 0 { // observes: another sealer's CAS
 		notEmpty, _ := s.Events()
 		notEmpty.Alert() // publishes the alert; pairs with the load after a producer's tail store
