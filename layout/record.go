@@ -56,7 +56,7 @@ func (r Record) Fits(index, capacity, avail, max uint64) bool {
 	case RecordData:
 		return n <= max && size <= avail && size <= capacity-index
 	case RecordPadding:
-		return size <= avail && size == capacity-index
+		return size <= avail && size < RecordSize(max) && size == capacity-index
 	}
 	return false
 }

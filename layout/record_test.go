@@ -63,7 +63,7 @@ func TestRecordFits(t *testing.T) {
 		{"as long as a word can say", MakeRecord(RecordData, 1<<32-1, 0), 0, 256, false},
 		{"padding to the end", MakeRecord(RecordPadding, 8, 0), 240, 32, true},
 		{"padding of a word", MakeRecord(RecordPadding, 0, 0), 248, 16, true},
-		{"a whole ring of padding", MakeRecord(RecordPadding, 248, 0), 0, 256, true},
+		{"a whole ring of padding", MakeRecord(RecordPadding, 248, 0), 0, 256, false},
 		{"padding that ends early", MakeRecord(RecordPadding, 8, 0), 232, 32, false},
 		{"padding across the end", MakeRecord(RecordPadding, 16, 0), 240, 64, false},
 		{"padding not published", MakeRecord(RecordPadding, 8, 0), 240, 8, false},

@@ -46,6 +46,7 @@ func (c *Consumer[T]) TryPop() (v T, err error) {
 		if err := c.refresh(); err != nil {
 			return v, err
 		}
+		h = c.head // refresh may have released what All yielded
 		v = *c.slots.at(h)
 		c.publish(h + 1)
 		return v, nil
@@ -91,6 +92,7 @@ func (c *Consumer[T]) TryPopN(dst []T) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
+	c.settle()
 	if uint64(len(dst)) > c.tail-c.head {
 		if err := c.reload(); err != nil {
 			return 0, err
@@ -178,6 +180,10 @@ func (c *Consumer[T]) All(ctx context.Context) iter.Seq2[T, error] {
 			c.inUse.Enter("Consumer")
 			err := c.refresh()
 			c.inUse.Leave()
+			if err == nil && ctx != nil && ctx.Err() != nil {
+				yield(zero, context.Cause(ctx))
+				return
+			}
 			if err == nil {
 				if !c.batch(yield) {
 					return
@@ -198,19 +204,19 @@ func (c *Consumer[T]) All(ctx context.Context) iter.Seq2[T, error] {
 // batch yields what is there, up to releaseEvery, and releases it.
 func (c *Consumer[T]) batch(yield func(T, error) bool) bool {
 	n := min(c.tail-c.head, releaseEvery)
-	from, taken := c.head, uint64(0)
+	from := c.head
 	defer func() {
-		if c.err == nil && c.head == from { // the loop body neither closed us nor popped on its own
-			c.publish(from + taken)
+		if c.err == nil {
+			c.settle()
 		}
 	}()
-	for taken < n {
-		v := *c.slots.at(from + taken)
-		taken++
+	for i := range n {
+		v := *c.slots.at(from + i)
+		c.lent, c.fast = i+1, c.head // the busy paths are off in the loop body
 		if !yield(v, nil) {
 			return false
 		}
-		if c.err != nil || c.head != from {
+		if c.lent == 0 { // the loop body closed us or took something on its own
 			return c.err == nil
 		}
 	}

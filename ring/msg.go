@@ -92,6 +92,7 @@ func (p *MsgProducer) finish(n uint64) error {
 	}
 	storeWord(p.data, p.at&p.mask, uint64(layout.MakeRecord(layout.RecordData, n, p.back)))
 	p.last = layout.RecordSize(n)
+	p.need = 1
 	return p.publish(p.at + p.last)
 }
 
@@ -124,6 +125,9 @@ func (c *MsgConsumer) oldest() ([]byte, error) {
 		}
 		size := layout.RecordSize(rec.Len())
 		if rec.Kind() == layout.RecordPadding {
+			if size == c.tail-c.head { // padding is published together with the record behind it
+				return nil, c.fail(c.corrupt(layout.ReasonRecord, c.head))
+			}
 			c.head += size
 			c.arm()
 			continue

@@ -107,6 +107,10 @@ func (c *MsgConsumer) All(ctx context.Context) iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for try := 0; ; try++ {
 			b, err := c.Peek()
+			if err == nil && ctx != nil && ctx.Err() != nil {
+				yield(nil, context.Cause(ctx)) // the message stays
+				return
+			}
 			if err == nil {
 				if !c.lend(b, yield) {
 					return

@@ -37,6 +37,9 @@ func newMsgProducer(s *shm.Segment, payload layout.Payload, o *Options) (*MsgPro
 		return nil, err
 	}
 	p.msgs = msgsIn(s)
+	if p.elem == 0 && p.tail%layout.RecordHeader != 0 {
+		return nil, p.abandon(p.corrupt(layout.ReasonPositions, p.tail))
+	}
 	return p, nil
 }
 

@@ -52,6 +52,9 @@ func elements[T any](s *shm.Segment) (slots[T], error) {
 		return slots[T]{}, nil // sit says what is wrong
 	}
 	g := s.Header().Geometry
+	if s.Memory() == nil {
+		return slots[T]{}, nil // closed: sit says so
+	}
 	return slotsIn[T](s.Memory()[g.DataOff:g.DataOff+g.DataSize], spec.Cap), nil
 }
 

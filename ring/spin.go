@@ -16,6 +16,7 @@ const (
 	firstPolls = 64   // before the clock is looked at for the first time
 	polls      = 32   // between two looks at the clock
 	yieldEvery = 8    // looks at the clock between two runtime.Gosched
+	dryTries   = 32   // waits for which one spin is risked although recent ones were long
 	maxPenalty = 1024 // waits without a spin after spins that failed again and again
 
 	// Below this a fixed spin is not worth a poll: park at once.
@@ -31,6 +32,7 @@ type spin struct {
 	gap     time.Duration // what recent waits took, a decaying mean
 	penalty int           // doubles with each spin that failed
 	skip    int           // waits that are left to go without a spin
+	dry     int           // waits that recent gaps sent to park at once
 	alone   bool          // nobody can run while we spin
 	single  bool          // nobody else in this process can
 }
@@ -58,7 +60,11 @@ func (s *spin) budget() time.Duration {
 		s.skip--
 		return 0
 	case s.gap > maxSpin:
-		return 0
+		// What a park takes includes the wake-up. Where that alone exceeds maxSpin the gap
+		// would never shrink again, so try now and then.
+		if s.dry++; s.dry%dryTries != 0 {
+			return 0
+		}
 	}
 	return maxSpin
 }

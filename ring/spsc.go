@@ -172,6 +172,15 @@ func (p *spscProducer) look() bool {
 	return free >= p.need
 }
 
+// sound looks at our own word once per bounded park: nobody else writes it, and if
+// somebody did the other side may sleep for ever.
+func (p *spscProducer) sound() error {
+	if tail := atomic.LoadUint64(p.tailWord); tail != p.tail {
+		return p.fail(p.corrupt(layout.ReasonPositions, tail))
+	}
+	return nil
+}
+
 func (p *spscProducer) close() error {
 	p.reserved = false
 	err := p.leave()
@@ -195,6 +204,7 @@ type spscConsumer struct {
 	tail     uint64  // as last read: positions below it are ours to take
 	size     uint64
 	held     uint64 // units at head that Peek handed out
+	lent     uint64 // units at head that All yielded and has not released
 	end
 }
 
@@ -225,7 +235,7 @@ func (c *spscConsumer) fail(err error) error {
 // of tail, held or err comes through here.
 func (c *spscConsumer) arm() {
 	c.fast = c.head
-	if c.asym && c.held == 0 && c.err == nil {
+	if c.asym && c.held == 0 && c.lent == 0 && c.err == nil {
 		c.fast = c.tail
 	}
 }
@@ -235,6 +245,7 @@ func (c *spscConsumer) refresh() error {
 	if c.err != nil {
 		return c.err
 	}
+	c.settle()
 	if c.tail != c.head {
 		return nil
 	}
@@ -259,6 +270,9 @@ func (c *spscConsumer) reload() error {
 			return c.fail(err)
 		}
 		tail = final
+		if c.mapped {
+			race.Acquire() // Sealed has read a tail that may be newer
+		}
 	} else if err != nil {
 		return c.fail(err)
 	}
@@ -293,6 +307,17 @@ func (c *spscConsumer) publish(head uint64) {
 	}
 }
 
+// settle releases what All yielded; every call in its loop body but the busy paths,
+// which are off then, begins with it.
+//
+//go:noinline
+func (c *spscConsumer) settle() {
+	if n := c.lent; n != 0 {
+		c.lent = 0
+		c.publish(c.head + n)
+	}
+}
+
 // released is the rest of a release that somebody waited for. The units were ours,
 // so a ring that is corrupt by now says so at the next call.
 func (c *spscConsumer) released() {
@@ -308,7 +333,17 @@ func (c *spscConsumer) look() bool {
 	return atomic.LoadUint64(&c.control.Tail) != c.head || c.control.State.Load() != layout.StateOpen
 }
 
+func (c *spscConsumer) sound() error {
+	if head := atomic.LoadUint64(c.headWord); head != c.head {
+		return c.fail(c.corrupt(layout.ReasonPositions, head))
+	}
+	return nil
+}
+
 func (c *spscConsumer) close() error {
+	if c.err == nil {
+		c.settle()
+	}
 	c.held = 0
 	err := c.leave()
 	c.arm()

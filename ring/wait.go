@@ -24,7 +24,10 @@ const (
 
 // readier is what a blocked call waits for: look reports whether the call that
 // was refused should be tried again. It may be wrong with true, never with false.
-type readier interface{ look() bool }
+type readier interface {
+	look() bool
+	sound() error
+}
 
 // blocked says what a blocking call does with the answer of its n-th try, counted
 // from 0: return it, or, if that is nil, try again. The first tries are polls of the
@@ -127,6 +130,9 @@ func (e *end) fence() error {
 // due to be woken and were not, which is counted.
 func (e *end) outslept(token uint32) error {
 	if err := e.seat.Check(); err != nil {
+		return err
+	}
+	if err := e.ready.sound(); err != nil {
 		return err
 	}
 	if !e.ready.look() {

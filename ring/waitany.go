@@ -28,7 +28,7 @@ const (
 
 // Wait blocks until one of ends would not block, and returns its index: a consumer
 // that has something to take, a producer that has the room its last refused call
-// wanted, or an end whose ring was shut down or is corrupt. It may be wrong; try the
+// wanted (one unit if none was refused), or an end whose ring was shut down or is corrupt. It may be wrong; try the
 // call and Wait again. When ctx is done first it returns -1 and ctx's cause.
 //
 // All ends must belong to the calling goroutine. It sleeps in futex_waitv (Linux
@@ -46,6 +46,9 @@ func Wait(ctx context.Context, ends ...End) (int, error) {
 			return -1, fmt.Errorf("ringway: end %d is nil", i)
 		}
 		es = append(es, e.endpoint())
+	}
+	if i := anyReady(es); i >= 0 { // before anything touches the memory of an end that is closed
+		return i, nil
 	}
 	for range es[0].spin.polls() {
 		if i := anyReady(es); i >= 0 {
@@ -68,9 +71,10 @@ func anyReady(es []*end) int {
 
 func parkAny(ctx context.Context, es []*end) (int, error) {
 	if ctx.Done() != nil {
+		first := es[0].own
 		fired := make(chan struct{})
 		stop := context.AfterFunc(ctx, func() {
-			es[0].own.Interrupt()
+			first.Interrupt()
 			close(fired)
 		})
 		defer func() {

@@ -78,14 +78,19 @@ func fill(f *os.File, path, dir string, g layout.Geometry, perm fs.FileMode) (*S
 	return s, nil
 }
 
+// piece is what reserve asks for at a time: some kernels undo what a signal interrupts,
+// so a large request could be begun again for ever.
+const piece = 16 << 20
+
 // reserve allocates every block of the file: touching a hole in a full file
 // system would be a fault, here it is an error.
 func reserve(f *os.File, dir string, size int64) error {
-	for {
-		err := unix.Fallocate(int(f.Fd()), 0, 0, size)
+	for at := int64(0); at < size; {
+		err := unix.Fallocate(int(f.Fd()), 0, at, min(piece, size-at))
 		switch {
 		case err == nil:
-			return nil
+			at += piece
+			continue
 		case errors.Is(err, unix.EINTR):
 			continue
 		case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT), errors.Is(err, unix.ENOMEM), errors.Is(err, unix.EFBIG):
@@ -95,6 +100,7 @@ func reserve(f *os.File, dir string, size int64) error {
 		}
 		return fmt.Errorf("reserve %d bytes: %w", size, err)
 	}
+	return nil
 }
 
 func writeZeros(f *os.File, dir string, size int64) error {
@@ -178,7 +184,11 @@ func explainDir(dir string, err error) error {
 
 func createTemp(g layout.Geometry) (*Segment, error) {
 	const name = "ringway"
-	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_NOEXEC_SEAL) // vm.memfd_noexec=2 insists on it
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate(name, flags) // before Linux 6.3
+	}
 	if err != nil {
 		return nil, fmt.Errorf("create temporary segment: memfd_create: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 
 	"golang.org/x/sys/unix"
 )
@@ -104,6 +105,7 @@ func lockHeld(f *os.File, at int64) (bool, error) {
 // reopen gives f's file a description of its own.
 func reopen(f *os.File, flag int) (*os.File, error) {
 	own, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), flag, 0)
+	runtime.KeepAlive(f) // or its finalizer may close the descriptor before it is opened again
 	if err != nil {
 		return nil, fmt.Errorf("open it again through /proc (is it mounted?): %w", err)
 	}

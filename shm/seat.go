@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -122,7 +123,9 @@ func (t *Seat) Leave() error {
 	}
 	delete(s.seats, t.Index)
 	if err := t.Check(); err != nil {
-		return err // somebody else's by now: not ours to free or unlock
+		// Somebody else says that it is theirs: do not touch the line. The lock that we
+		// drop is our own description's in any case.
+		return errors.Join(err, s.unlock(layout.LockByte(t.Index)))
 	}
 	t.Line.State.Store(layout.SeatFree) // publishes: left in good order; the lock passes the line on
 	return s.unlock(layout.LockByte(t.Index))

@@ -183,7 +183,7 @@ func (s *Segment) Events() (notEmpty, notFull *futex.Event) { return events(s.Co
 
 // Shutdown ends the ring for everybody: producers get ErrClosed, consumers drain
 // what was committed and then get ErrClosed too. Exactly the messages whose push
-// returned nil are delivered. It is idempotent; on a corrupt ring it does nothing.
+// returned nil are delivered. It is idempotent; on a corrupt ring it only wakes everybody.
 func (s *Segment) Shutdown() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,12 +196,13 @@ func (s *Segment) Shutdown() error {
 	c := s.Control()
 	// publishes: no further pushes. Observed by both sides on their slow paths.
 	c.State.CompareAndSwap(layout.StateOpen, layout.StateShutdown)
-	if _, err := s.Sealed(); err != nil {
-		return fmt.Errorf("shut down %s: %w", s.path, err)
-	}
+	_, err := s.Sealed()
 	notEmpty, notFull := s.Events()
 	notEmpty.Interrupt()
 	notFull.Interrupt()
+	if err != nil {
+		return fmt.Errorf("%s is shut down, but the next peer must agree on its end: %w", s.path, err)
+	}
 	return nil
 }
 
@@ -233,12 +234,16 @@ func (s *Segment) Sealed() (final uint64, err error) {
 		tail := loadPosition(&c.Tail)
 		c.Seal.CompareAndSwap(0, layout.PackSeal(tail)) // publishes: this is the end; first one wins
 	}
-	final, _ = layout.UnpackSeal(c.Seal.Load(), loadPosition(&c.Tail))
+	final, ok := layout.UnpackSeal(c.Seal.Load(), loadPosition(&c.Tail))
+	if !ok {
+		s.MarkCorrupt(layout.ReasonState, c.Seal.Load())
+		return 0, fmt.Errorf("%s: %w: its seal is no seal; remove it and create the ring again", s.path, layout.ErrCorrupt)
+	}
 	return final, nil
 }
 
 // MarkCorrupt makes the ring unusable for everybody, for good, and wakes them.
-// The first reason stays. For ring implementations and tools.
+// Of two that race the reason of either may stay. For ring implementations and tools.
 func (s *Segment) MarkCorrupt(reason uint32, where uint64) {
 	if s.readOnly {
 		return

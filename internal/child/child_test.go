@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 func init() {
@@ -23,7 +24,9 @@ func init() {
 	Register("panic", func([]string) { panic("meant to fail") })
 	Register("block", func([]string) {
 		fmt.Println("ready")
-		select {}
+		for {
+			time.Sleep(time.Hour) // not select: with nobody left to wake it, the runtime calls that a deadlock
+		}
 	})
 	// parent starts a child that blocks and then dies itself, as a killed test does.
 	Register("parent", func([]string) {
@@ -33,7 +36,9 @@ func init() {
 			panic(err)
 		}
 		fmt.Println(cmd.Process.Pid)
-		select {}
+		for {
+			time.Sleep(time.Hour) // not select: with nobody left to wake it, the runtime calls that a deadlock
+		}
 	})
 }
 

@@ -39,9 +39,9 @@ func register() error {
 }
 
 func barrier() error {
-	// RawSyscall: it interrupts the other CPUs and returns, there is no sleep to
-	// give up the P for.
-	_, _, errno := unix.RawSyscall(unix.SYS_MEMBARRIER, cmdGlobalExpedited, 0, 0)
+	// Syscall: it interrupts the other CPUs and returns, but first it may have to wait
+	// for a mutex that everybody who does this shares.
+	_, _, errno := unix.Syscall(unix.SYS_MEMBARRIER, cmdGlobalExpedited, 0, 0)
 	if errno != 0 {
 		return barrierError(errno)
 	}

@@ -132,7 +132,7 @@ static uint64_t take(uint64_t head, uint64_t tail) {
     NEED(index % 8 == 0, "corrupt: position");
     uint64_t word = atomic_load_explicit(U64(data + index), memory_order_relaxed);
     uint64_t len = word & 0xffffffff, kind = word >> 32 & 3, size = 8 + ((len + 7) & ~7ull);
-    NEED(size <= avail && ((kind == DATA && len <= longest && size <= cap - index) || (kind == PADDING && size == cap - index)), "corrupt: record");
+    NEED(size <= avail && ((kind == DATA && len <= longest && size <= cap - index) || (kind == PADDING && size < 8 + ((longest + 7) & ~7ull) && size < avail && size == cap - index)), "corrupt: record");
     if (kind == DATA) NEED(fwrite(base + data + index + 8, 1, len, stdout) == len && putchar('\n') == '\n', "cannot write");
     release(head += size);
   }
