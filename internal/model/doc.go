@@ -1,0 +1,11 @@
+// Package model explores the protocols at toy sizes, exhaustively: every interleaving
+// of every step, with the store buffers that amd64 really has. It holds tests only.
+//
+// Each model is a state that can be compared and a function that lists the states one
+// step away. A step is one access to shared memory, named after the function whose it
+// is, so that model and code can be read side by side. A protocol is only worth as much as its
+// mutants: each leaves one thing out and must be caught.
+//
+//	park_test.go   publish, look at the parked bit, sleep: futex.Event, ring's park
+//	seal_test.go   the exact end of a ring: shm.Segment.Sealed and its three callers
+package model
