@@ -219,10 +219,13 @@ func (s *Segment) Shutdown() error {
 // this is the argument of parking (internal/order) with the seal in place of sleep.
 func (s *Segment) Sealed() (final uint64, err error) {
 	c := s.Control()
+	if s.Spec().Kind != layout.SPSC {
+		return 0, nil // no ends serve it in this version, so nothing was sent
+	}
 	if s.readOnly && c.Seal.Load() == 0 { // observes: another sealer's CAS
 		return 0, fmt.Errorf("seal %s: opened read-only", s.path)
 	}
-	if s.Spec().Kind == layout.SPSC && c.Seal.Load() == 0 { // observes: another sealer's CAS
+	if c.Seal.Load() == 0 { // observes: another sealer's CAS
 		notEmpty, _ := s.Events()
 		notEmpty.Alert() // publishes the alert; pairs with the load after a producer's tail store
 		if s.Spec().Fence == layout.Asymmetric {
