@@ -70,10 +70,10 @@ func (p *Producer[T]) TryPush(v T) error {
 		if err := p.room(1); err != nil {
 			return err
 		}
-		*p.slots.at(t) = v
+		p.slots.put(t, &v)
 		return p.publish(t + 1)
 	}
-	*p.slots.at(t) = v
+	p.slots.put(t, &v)
 	p.tail = t + 1
 	if race.Enabled && p.mapped {
 		race.Release()
