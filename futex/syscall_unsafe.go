@@ -44,8 +44,8 @@ func sysWake(addr *atomic.Uint32, n int) (int, syscall.Errno) {
 
 // waitv is struct futex_waitv and timespec64 struct __kernel_timespec.
 type waitv struct {
-	val, uaddr      uint64
-	flags, reserved uint32
+	val, uaddr uint64
+	flags, _   uint32
 }
 
 type timespec64 struct{ sec, nsec int64 }

@@ -54,7 +54,7 @@ func TestAll(t *testing.T) {
 
 				_, _, c = ring100(t, b, start)
 				wantPanic(t, "the body", func() {
-					for v := range c.All(nil) {
+					for v := range c.All(background) {
 						if v == stop {
 							panic(errStop)
 						}
@@ -161,7 +161,7 @@ func TestPopInsideAll(t *testing.T) {
 	onBeds(t, func(t *testing.T, b bed) {
 		for name, pop := range map[string]func(c *Consumer[uint64]) (uint64, error){
 			"TryPop": (*Consumer[uint64]).TryPop,
-			"Pop":    func(c *Consumer[uint64]) (uint64, error) { return c.Pop(nil) },
+			"Pop":    func(c *Consumer[uint64]) (uint64, error) { return c.Pop(background) },
 			"TryPopN": func(c *Consumer[uint64]) (uint64, error) {
 				dst := make([]uint64, 1)
 				_, err := c.TryPopN(dst)

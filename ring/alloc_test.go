@@ -150,7 +150,7 @@ func TestParkingDoesNotAllocate(t *testing.T) {
 		}()
 		wantErr(t, "TryPush", p.TryPush(0), nil)
 		noAllocs(t, "a Push that parks", func() {
-			if err := p.Push(nil, 1); err != nil {
+			if err := p.Push(background, 1); err != nil {
 				t.Fatal(err)
 			}
 		})

@@ -96,7 +96,7 @@ func TestCorruptSticks(t *testing.T) {
 		for p.TryPush(dst8[:]) == nil {
 		}
 		result := make(chan error, 1)
-		go func() { result <- p.Push(nil, dst8[:]) }()
+		go func() { result <- p.Push(background, dst8[:]) }()
 		until(t, "the producer sleeps", func() bool { return statsOf(s).Parks > 0 })
 		storeWord(s.Memory()[s.Header().Geometry.DataOff:], 0, 77)
 		for range 2 {

@@ -18,7 +18,7 @@ func TestHandOverOrdersOtherMemory(t *testing.T) {
 			var err error
 			for n := uint64(0); n < count && err == nil; n++ {
 				if _, err = p.Reserve(); err == ErrFull {
-					_, err = Wait(nil, p)
+					_, err = Wait(background, p)
 					n--
 					continue
 				}
@@ -29,13 +29,13 @@ func TestHandOverOrdersOtherMemory(t *testing.T) {
 		}()
 		for n := range uint64(count) {
 			if n%2 == 0 {
-				_, err := c.Pop(nil)
+				_, err := c.Pop(background)
 				wantErr(t, "Pop", err, nil)
 				continue
 			}
 			_, err := c.Peek()
 			for err == ErrEmpty {
-				if _, err = Wait(nil, c); err == nil {
+				if _, err = Wait(background, c); err == nil {
 					_, err = c.Peek()
 				}
 			}

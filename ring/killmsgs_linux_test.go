@@ -62,7 +62,7 @@ func journalledMsgProducer(s *shm.Segment, j *journal, way int, o *Options) erro
 				err = p.Commit(len(m))
 			}
 		case byAll, byBatch:
-			err = p.Push(nil, m)
+			err = p.Push(background, m)
 		default:
 			err = p.TryPush(m)
 		}
@@ -105,7 +105,7 @@ func journalledMsgConsumer(s *shm.Segment, j *journal, way int, o *Options) erro
 				c.Release()
 			}
 		case byAll:
-			for m, bad := range c.All(nil) {
+			for m, bad := range c.All(background) {
 				must(bad)
 				j.begin(n, loadPosition(head))
 				got(m)
@@ -113,7 +113,7 @@ func journalledMsgConsumer(s *shm.Segment, j *journal, way int, o *Options) erro
 			}
 			return shm.ErrClosed
 		case byBatch:
-			if dst, err = c.Pop(nil, dst[:0]); err == nil {
+			if dst, err = c.Pop(background, dst[:0]); err == nil {
 				got(dst)
 			}
 		default:

@@ -101,7 +101,7 @@ func journalledProducer(s *shm.Segment, j *journal, way int, o *Options) error {
 				batch[i] = pairOf(pos + i)
 			}
 			var k int
-			k, err = p.PushN(nil, batch[:n])
+			k, err = p.PushN(background, batch[:n])
 			n = uint64(k)
 		case inPlace:
 			var slot *pair
@@ -110,7 +110,7 @@ func journalledProducer(s *shm.Segment, j *journal, way int, o *Options) error {
 				err = p.Commit()
 			}
 		case byAll:
-			err = p.Push(nil, pairOf(pos))
+			err = p.Push(background, pairOf(pos))
 		default:
 			err = p.TryPush(pairOf(pos))
 		}
@@ -160,7 +160,7 @@ func journalledConsumer(s *shm.Segment, j *journal, way int, o *Options) error {
 				c.Release()
 			}
 		case byAll:
-			for v, bad := range c.All(nil) {
+			for v, bad := range c.All(background) {
 				must(bad)
 				got(v)
 				work(pos)

@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -22,6 +23,9 @@ func TestMain(m *testing.M) {
 	child.Run()
 	os.Exit(m.Run())
 }
+
+// background is for calls that nothing cancels.
+var background = context.Background()
 
 // hangLimit is no measure of speed: what takes longer hangs.
 const hangLimit = time.Minute

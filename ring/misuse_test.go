@@ -155,7 +155,7 @@ func TestCallerBugsPanic(t *testing.T) {
 		*slot = 1
 		wantPanic(t, "a second Reserve", func() { p.Reserve() })
 		wantPanic(t, "TryPush during a reservation", func() { p.TryPush(2) })
-		wantPanic(t, "Push during a reservation", func() { p.Push(nil, 2) })
+		wantPanic(t, "Push during a reservation", func() { p.Push(background, 2) })
 		wantPanic(t, "TryPushN during a reservation", func() { p.TryPushN([]uint64{2}) })
 		wantErr(t, "Commit after the panics", p.Commit(), nil)
 		wantPanic(t, "a second Commit", func() { p.Commit() })

@@ -99,7 +99,7 @@ func TestMsgOracle(t *testing.T) {
 				}
 			}
 			wantErr(t, "Shutdown", s.Shutdown(), nil)
-			for m, err := range c.All(nil) {
+			for m, err := range c.All(background) {
 				if err != nil || !bytes.Equal(m, queue[0]) {
 					t.Fatalf("the rest: %x, %v, want %x", m, err, queue[0])
 				}

@@ -120,7 +120,7 @@ func (o *oracle) step(s *shm.Segment, p *Producer[pair], c *Consumer[pair]) {
 		if vs := o.next(n); op == 1 || k < n { // PushN of more would wait
 			got, err = p.TryPushN(vs)
 		} else {
-			got, err = p.PushN(nil, vs)
+			got, err = p.PushN(background, vs)
 		}
 		o.answered(fmt.Sprint("TryPushN ", n), got, err, k, want)
 		o.accept(o.next(k))
@@ -163,7 +163,7 @@ func (o *oracle) step(s *shm.Segment, p *Producer[pair], c *Consumer[pair]) {
 		if op == 6 || want == ErrEmpty {
 			got, err = c.TryPopN(dst)
 		} else {
-			got, err = c.PopN(nil, dst)
+			got, err = c.PopN(background, dst)
 		}
 		if o.shut && got > 0 && got < len(vs) {
 			vs = vs[:got] // see TestBatchAfterShutdown
@@ -252,7 +252,7 @@ func TestTypedOracle(t *testing.T) {
 			// What was accepted and not taken is still to come, and nothing else.
 			wantErr(t, "Shutdown", s.Shutdown(), nil)
 			rest := 0
-			for v, err := range c.All(nil) {
+			for v, err := range c.All(background) {
 				wantErr(t, "All", err, nil)
 				o.takeOut("the rest", v)
 				rest++

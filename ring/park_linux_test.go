@@ -34,7 +34,7 @@ func init() {
 			c, err := NewConsumer[uint64](s, parkAtOnce)
 			must(err)
 			for {
-				v, err := c.Pop(nil)
+				v, err := c.Pop(background)
 				if err == shm.ErrClosed {
 					return
 				}
@@ -45,7 +45,7 @@ func init() {
 		p, err := NewProducer[uint64](s, parkAtOnce)
 		must(err)
 		for {
-			err := p.Push(nil, 0)
+			err := p.Push(background, 0)
 			if err == shm.ErrClosed {
 				return
 			}

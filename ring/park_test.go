@@ -92,13 +92,13 @@ func TestBothSidesPark(t *testing.T) {
 		go func() {
 			var err error
 			for n := uint64(0); n < rounds && err == nil; n++ {
-				err = p.Push(nil, n)
+				err = p.Push(background, n)
 			}
 			done <- err
 		}()
 		finishes(t, "the stream", func() {
 			for n := range uint64(rounds) {
-				if v, err := c.Pop(nil); v != n || err != nil {
+				if v, err := c.Pop(background); v != n || err != nil {
 					t.Errorf("Pop = %d, %v, want %d", v, err, n)
 					return
 				}
@@ -151,7 +151,7 @@ func TestLostWakeIsRescued(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			if _, err := c.Pop(nil); err != nil {
+			if _, err := c.Pop(background); err != nil {
 				t.Error("Pop:", err)
 			}
 		}()
@@ -165,7 +165,7 @@ func TestLostWakeIsRescued(t *testing.T) {
 		done = make(chan struct{})
 		go func() {
 			defer close(done)
-			if err := p.Push(nil, 2); err != nil {
+			if err := p.Push(background, 2); err != nil {
 				t.Error("Push:", err)
 			}
 		}()

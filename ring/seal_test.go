@@ -27,7 +27,7 @@ func cutShort(t *testing.T, b bed, step int) {
 	done := make(chan struct{}, 2)
 	var perr, cerr error
 	go func() { pushed, perr = count(p, byAll); done <- struct{}{} }() // fills it and parks
-	go func() { _, cerr = ec.Pop(nil); done <- struct{}{} }()          // parks
+	go func() { _, cerr = ec.Pop(background); done <- struct{}{} }()   // parks
 	until(t, "both are parked", func() bool { return statsOf(s).Parks > 0 && statsOf(empty).Parks > 0 })
 	for _, s := range []*shm.Segment{s, empty} {
 		s.Control().State.CompareAndSwap(layout.StateOpen, layout.StateShutdown)

@@ -44,7 +44,7 @@ func count(p *Producer[pair], way int) (pushed uint64, err error) {
 				err = p.Commit()
 			}
 		case byAll:
-			n, err = p.PushN(nil, []pair{pairOf(pushed)})
+			n, err = p.PushN(background, []pair{pairOf(pushed)})
 		default:
 			err = p.TryPush(pairOf(pushed))
 		}
@@ -73,7 +73,7 @@ func drain(c *Consumer[pair], way int) (taken uint64, err error) {
 		n := 1
 		switch way {
 		case byBatch:
-			n, err = c.PopN(nil, dst)
+			n, err = c.PopN(background, dst)
 			take(dst[:n]...)
 			continue
 		case inPlace:
@@ -83,7 +83,7 @@ func drain(c *Consumer[pair], way int) (taken uint64, err error) {
 				c.Release()
 			}
 		case byAll:
-			for v, bad := range c.All(nil) {
+			for v, bad := range c.All(background) {
 				if bad != nil {
 					return taken, bad
 				}
@@ -114,7 +114,7 @@ func countMsgs(p *MsgProducer, way int) (pushed uint64, err error) {
 		} else if way == byTry {
 			err = p.TryPush(m)
 		} else {
-			err = p.Push(nil, m)
+			err = p.Push(background, m)
 		}
 		if err == nil {
 			pushed++
@@ -132,7 +132,7 @@ func drainMsgs(c *MsgConsumer, way int) (taken uint64, err error) {
 		}
 		taken++
 	}
-	for m, bad := range c.All(nil) {
+	for m, bad := range c.All(background) {
 		if bad != nil {
 			return taken, bad
 		}
@@ -143,7 +143,7 @@ func drainMsgs(c *MsgConsumer, way int) (taken uint64, err error) {
 	}
 	var dst []byte
 	for err == nil {
-		if dst, err = c.Pop(nil, dst[:0]); err == nil {
+		if dst, err = c.Pop(background, dst[:0]); err == nil {
 			take(dst)
 		}
 	}

@@ -136,7 +136,8 @@ func paddings(seg *shm.Segment) (n int) {
 // run pushes and pops until units from to to-1 are pending.
 func (g golden) run(t *testing.T, seg *shm.Segment) {
 	o := &ring.Options{Name: "golden"}
-	push, pop := func(int) error { return nil }, func() error { return nil }
+	var push func(int) error
+	var pop func() error
 	var closers []func() error
 	if g.spec.Payload == layout.Fixed {
 		p, err := ring.NewProducer[goldenTick](seg, o)

@@ -1,3 +1,5 @@
+//lint:file-ignore U1000 the payloads are reached by address only; their fields give the size
+
 package main
 
 // The loops of the scenarios. One concrete function per design, because a call through an interface or a type parameter
@@ -10,7 +12,7 @@ import (
 	"ringway/internal/order"
 )
 
-// Payloads; the first word is the number of the message.
+// Payloads, reached by address only; the first word is the number of the message.
 type (
 	p8   struct{ n uint64 }
 	p24  struct{ w [3]uint64 }

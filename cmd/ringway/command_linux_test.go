@@ -49,7 +49,7 @@ func ringway(t testing.TB, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), "RINGWAY_TEST_MAIN=1")
+	cmd.Env = append(os.Environ(), "RINGWAY_TEST_MAIN=1", "GORACE=atexit_sleep_ms=0") // or each call takes a second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd
 }

@@ -49,8 +49,8 @@ func TestStoreReleaseInlines(t *testing.T) {
 	} {
 		t.Run(c.arch+c.tags, func(t *testing.T) {
 			bin := filepath.Join(t.TempDir(), "order.test")
-			code := run(t, c.arch, goTool, "test", "-c", "-tags="+c.tags, "-o", bin, ".")
-			code = run(t, c.arch, goTool, "tool", "objdump", "-s", `order\.publish$`, bin)
+			run(t, c.arch, goTool, "test", "-c", "-tags="+c.tags, "-o", bin, ".")
+			code := run(t, c.arch, goTool, "tool", "objdump", "-s", `order\.publish$`, bin)
 			if !strings.Contains(code, c.store) || strings.Contains(code, c.never) || strings.Contains(code, "CALL") {
 				t.Errorf("want %q, no %q and no CALL in\n%s", c.store, c.never, code)
 			}
