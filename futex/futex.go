@@ -10,6 +10,10 @@ import (
 // MaxWaiters is how many words WaitAny can wait on at once.
 const MaxWaiters = 128
 
+// ErrFault means that the word is not in readable memory any more, as when somebody
+// truncated the mapped file it lies in.
+var ErrFault = errors.New("futex: the word's memory is gone")
+
 // errNoWaitv is made once so that a refusal does not allocate.
 var errNoWaitv = fmt.Errorf("futex: this kernel or its seccomp profile refuses futex_waitv (Linux 5.16); wait on one word at a time: %w", errors.ErrUnsupported)
 
@@ -18,8 +22,8 @@ var errNoWaitv = fmt.Errorf("futex: this kernel or its seccomp profile refuses f
 //
 // It returns nil if it was woken, if *addr is not val, if a signal arrived or
 // for no reason at all: look at the condition again. It returns
-// os.ErrDeadlineExceeded, never early, once d has passed. Any other error means
-// that addr is not a word in readable memory, or errors.ErrUnsupported.
+// os.ErrDeadlineExceeded, never early, once d has passed. Other errors are
+// ErrFault and errors.ErrUnsupported.
 //
 // The goroutine holds its OS thread while it sleeps. Any number of goroutines
 // and processes may wait on one word.

@@ -17,12 +17,17 @@ func wait(addr *atomic.Uint32, val uint32, d time.Duration) error {
 		return nil
 	case unix.ETIMEDOUT:
 		return os.ErrDeadlineExceeded
+	case unix.EFAULT:
+		return ErrFault
 	}
 	return os.NewSyscallError("futex wait", errno)
 }
 
 func wake(addr *atomic.Uint32, n int) (int, error) {
 	woken, errno := sysWake(addr, min(n, math.MaxInt32))
+	if errno == unix.EFAULT {
+		return 0, ErrFault
+	}
 	if errno != 0 {
 		return 0, os.NewSyscallError("futex wake", errno)
 	}
@@ -54,6 +59,8 @@ func waitAnyError(errno syscall.Errno) error {
 		return nil
 	case unix.ETIMEDOUT:
 		return os.ErrDeadlineExceeded
+	case unix.EFAULT:
+		return ErrFault
 	case unix.ENOSYS, unix.EPERM:
 		noWaitv.Store(true)
 		return errNoWaitv

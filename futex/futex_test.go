@@ -175,11 +175,11 @@ func TestBadWords(t *testing.T) {
 		}()
 	}
 	w := unmapped(t)
-	if err := Wait(w, 0, 0); !errors.Is(err, unix.EFAULT) {
-		t.Errorf("Wait on unmapped memory = %v, want EFAULT", err)
+	if err := Wait(w, 0, 0); !errors.Is(err, ErrFault) {
+		t.Errorf("Wait on unmapped memory = %v, want ErrFault", err)
 	}
-	if _, err := Wake(w, 1); !errors.Is(err, unix.EFAULT) {
-		t.Errorf("Wake on unmapped memory = %v, want EFAULT", err)
+	if _, err := Wake(w, 1); !errors.Is(err, ErrFault) {
+		t.Errorf("Wake on unmapped memory = %v, want ErrFault", err)
 	}
 }
 

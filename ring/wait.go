@@ -3,10 +3,12 @@ package ring
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"time"
 
+	"ringway/futex"
 	"ringway/internal/order"
 	"ringway/layout"
 	"ringway/shm"
@@ -83,8 +85,8 @@ func (e *end) park(ctx context.Context) error {
 	if ctx.Done() != nil {
 		fired := make(chan struct{})
 		stop := context.AfterFunc(ctx, func() {
-			e.own.Interrupt()
-			close(fired)
+			defer close(fired)
+			interrupt(e.own)
 		})
 		defer func() {
 			if !stop() {
@@ -109,12 +111,29 @@ func (e *end) park(ctx context.Context) error {
 			err = e.outslept(token)
 		}
 		if err != nil {
-			return err
+			return e.slept(err)
 		}
 		if e.ready.look() {
 			return nil
 		}
 	}
+}
+
+// slept explains why a sleep failed.
+func (e *end) slept(err error) error {
+	if errors.Is(err, futex.ErrFault) {
+		return fmt.Errorf("%s: %w: its memory is gone, somebody truncated the file; remove it and create the ring again", e.segment.Path(), shm.ErrFormat)
+	}
+	return err
+}
+
+// interrupt wakes whoever sleeps on an event, for a cancel. It runs in a goroutine of its
+// own, where nobody could catch the fault if somebody truncated the file; the sleeper
+// notices that by itself.
+func interrupt(e *futex.Event) {
+	var lost error
+	defer shm.Guard(&lost)()
+	e.Interrupt()
 }
 
 // fence is the sleeper's half of the asymmetric fence: whoever publishes without

@@ -74,8 +74,8 @@ func parkAny(ctx context.Context, es []*end) (int, error) {
 		first := es[0].own
 		fired := make(chan struct{})
 		stop := context.AfterFunc(ctx, func() {
-			first.Interrupt()
-			close(fired)
+			defer close(fired)
+			interrupt(first)
 		})
 		defer func() {
 			if !stop() {
@@ -103,7 +103,7 @@ func parkAny(ctx context.Context, es []*end) (int, error) {
 			return -1, context.Cause(ctx)
 		}
 		if err := sleepAny(es, words); err != nil {
-			return -1, err
+			return -1, es[0].slept(err)
 		}
 		if i := anyReady(es); i >= 0 {
 			return i, nil
