@@ -1,5 +1,5 @@
 # The targets are the commands that README.md and CONTRIBUTING.md name.
-.PHONY: demo test race long bench lint cross fuzz rename
+.PHONY: demo test race long model bench lint cross fuzz rename
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -16,6 +16,9 @@ race:  ## the same under the race detector
 
 long:  ## the long kill, cancel and creator runs
 	RINGWAY_LONG=1 RINGWAY_KILLS=1000 go test -count=1 -v -run 'Kill|Race|Cancel|Idle' ./ring ./shm
+
+model: ## the Promela model of the exchange ring and its mutants; installs spin if it is missing
+	docs/model/run
 
 bench: ## two pinned processes, Ringway beside C and C++, interleaved
 	go test -run '^$$' -bench . ./bench

@@ -30,7 +30,9 @@ type Control struct {
 	_        [Line - 8]byte
 	Reaped   atomic.Uint64 // seats settled after their owner died; shared by all
 	_        [Line - 8]byte
-	_        [Page - 7*Line]byte
+	Orphans  atomic.Uint64 // MPMC: how often a seat became an orphan, so that consumers look for it
+	_        [Line - 8]byte
+	_        [Page - 8*Line]byte
 }
 
 // States of a ring.
@@ -47,6 +49,8 @@ const (
 	ReasonSlot      = 3 // a slot word that no exchange leaves behind
 	ReasonState     = 4 // the state word itself
 	ReasonReported  = 5 // by a person or a tool
+	ReasonSeat      = 6 // a seat's record that no owner leaves behind
+	ReasonBlock     = 7 // a block with an impossible count or length
 )
 
 // ReasonText says what a corrupt ring's reason means.
@@ -62,6 +66,10 @@ func ReasonText(r uint32) string {
 		return "an unknown state word"
 	case ReasonReported:
 		return "reported by a tool"
+	case ReasonSeat:
+		return "a seat's record that no owner leaves behind"
+	case ReasonBlock:
+		return "a block with an impossible count or length"
 	}
 	return "an unknown reason"
 }

@@ -19,6 +19,7 @@
 //	4608  | state       | and reason, where; seal                        |
 //	4736  | claim       | how far the producer may be writing            |
 //	4864  | reaped      | settled seats            each line: 128 bytes  |
+//	4992  | orphans     | unreleased messages of the dead to be looked for |
 //	8192  +--------------------------------------------------------------+
 //	      | seat 0 | seat 1 | ...                     128 bytes each     |
 //	word  +--------------------------------------------------------------+

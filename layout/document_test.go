@@ -27,7 +27,7 @@ func TestDocument(t *testing.T) {
 		{fileSizeOff, "u64", "file size"}, {uidOff, "u32", "uid"}, {pidOff, "u32", "pid"}, {createdOff, "i64", "created"},
 		{idOff, "u8[16]", "id"}, {bootOff, "u8[16]", "boot id"}, {crcOff, "u32", "crc"}, {readyOff, "u64", "ready"},
 		{4096, "u64", "tail"}, {4224, "u64", "head"}, {4352, "u32", "not empty"}, {4480, "u32", "not full"}, {4608, "u32", "state"},
-		{4612, "u32", "reason"}, {4616, "u64", "where"}, {4624, "u64", "seal"}, {4736, "u64", "claim"}, {4864, "u64", "reaped"},
+		{4612, "u32", "reason"}, {4616, "u64", "where"}, {4624, "u64", "seal"}, {4736, "u64", "claim"}, {4864, "u64", "reaped"}, {4992, "u64", "orphans"},
 		{0, "u32", "state"}, {4, "u32", "epoch"}, {8, "u32", "role"}, {12, "u32", "pid"}, {16, "u64", "start"}, {24, "i64", "since"},
 		{32, "u64", "rec"}, {40, "u64", "ver"}, {48, "u64", "part"}, {56, "u64", "parks"}, {64, "u64", "wakes"},
 		{72, "u64", "rescues"}, {80, "u64", "redelivered"}, {88, "u64", "pos"}, {96, "u8[32]", "name"},
@@ -36,7 +36,7 @@ func TestDocument(t *testing.T) {
 			t.Errorf("docs/FORMAT.md has no row %q", row[1:])
 		}
 	}
-	for r := uint32(ReasonPositions); r <= ReasonReported; r++ {
+	for r := uint32(ReasonPositions); r <= ReasonBlock; r++ {
 		if row := fmt.Sprintf("\n| %d | %s |", r, strings.Replace(ReasonText(r), "reported by a tool", "reported by a person or a tool", 1)); !strings.Contains(doc, row) {
 			t.Errorf("docs/FORMAT.md has no row %q", row[1:])
 		}

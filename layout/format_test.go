@@ -10,7 +10,7 @@ import (
 )
 
 // Format writes a segment that validates, whose only other nonzero words are the
-// state and, on MPMC, one block for each slot and seat.
+// state and, on MPMC, one block for each slot and seat, with its header.
 func TestFormat(t *testing.T) {
 	for _, spec := range all4 {
 		g, err := spec.Geometry()
@@ -41,7 +41,7 @@ func TestFormat(t *testing.T) {
 				blocks[b]++
 			}
 			for i := range SeatsAt(mem, g.Spec.Seats) {
-				rec := SeatRec(SeatsAt(mem, g.Spec.Seats)[i].Rec.Load())
+				rec := SeatRec(SeatsAt(mem, g.Spec.Seats)[i].Rec)
 				if rec.Kind() != RecHeld || rec.Get() != 0 {
 					t.Errorf("%v: seat %d begins as %#x", spec, i, uint64(rec))
 				}
@@ -60,8 +60,19 @@ func TestFormat(t *testing.T) {
 		clear(mem[:HeaderSize])
 		ControlAt(mem).State.Store(0)
 		clear(mem[g.WordOff:g.DataOff])
+		for i := range g.Blocks {
+			// A slot's block was put there as free for the slot's first position; a seat's, nowhere yet.
+			want := 2 * i
+			if i >= uint64(g.Spec.Cap) {
+				want = 0
+			}
+			if got := words[g.BlockOff(i)/8]; got != want {
+				t.Errorf("%v: block %d begins with %d, want %d", spec, i, got, want)
+			}
+			words[g.BlockOff(i)/8] = 0
+		}
 		for i := range SeatsAt(mem, g.Spec.Seats) {
-			SeatsAt(mem, g.Spec.Seats)[i].Rec.Store(0)
+			SeatsAt(mem, g.Spec.Seats)[i].Rec = 0
 		}
 		for i, w := range words {
 			if w != 0 {

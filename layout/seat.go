@@ -13,16 +13,16 @@ import (
 // stores to it. PID, Start and Name are for people; nothing depends on them.
 type Seat struct {
 	_     structs.HostLayout
-	State atomic.Uint32 // SeatFree or SeatTaken
+	State atomic.Uint32 // SeatFree, SeatTaken or SeatOrphan
 	Epoch atomic.Uint32 // +1 each time the seat is taken
 	Role  atomic.Uint32 // RoleProducer or RoleConsumer of the current or last owner
 	PID   atomic.Uint32
 	Start atomic.Uint64 // the process's start time, clock ticks after boot
 	Since atomic.Int64  // when the seat was taken, Unix nanoseconds
 
-	Rec  atomic.Uint64 // MPMC: the exchange in flight, read by recovery
-	Ver  atomic.Uint64 // MPMC: the slot version it expects
-	Part atomic.Uint64 // MPMC: elements of the held block already released
+	Rec  uint64 // MPMC: the exchange in flight, a SeatRec; release-stored by the owner, read by recovery
+	Ver  uint64 // MPMC: the slot version it expects
+	Part uint64 // MPMC: elements of the held block already released
 
 	Parks       atomic.Uint64 // times an owner slept in the kernel
 	Wakes       atomic.Uint64 // times an owner woke the other side
@@ -69,8 +69,9 @@ func (s *Seat) OwnerName() string {
 
 // States of a seat. A taken seat whose lock is free belonged to a process that died.
 const (
-	SeatFree  = 0
-	SeatTaken = 1
+	SeatFree   = 0
+	SeatTaken  = 1
+	SeatOrphan = 2 // MPMC: its last owner is gone and had not released the message in it
 )
 
 // Role is the side a seat acts for.

@@ -5,35 +5,36 @@ import "math/bits"
 // SlotWord is the state of one MPMC slot: whose block it names and which
 // position it stands for.
 //
-//	 63              b+1  b  b-1          0
-//	+--------------------+--+--------------+
-//	| lap                |f | block        |     b = bits.Len(blocks-1)
-//	+--------------------+--+--------------+
+//	 63             b+2 b+1  b  b-1          0
+//	+------------------+---+---+--------------+
+//	| lap              | s | f | block        |     b = bits.Len(blocks-1)
+//	+------------------+---+---+--------------+
 //
 // f is 1 when the block holds the message of position lap*slots + slot, 0 when
-// the slot is free for it. The version 2*position + f only grows: 2p, 2p+1,
-// 2(p+slots), and so on; two equal words are the same state.
+// the slot is free for it. s is 1 once the ring was shut down and this is the slot that
+// must not be filled again: the end of the stream. The version 2*position + f only
+// grows: 2p, 2p+1, 2(p+slots), and so on.
 type SlotWord uint64
 
 // SlotCodec packs and unpacks slot words for one geometry.
 type SlotCodec struct {
 	slotBits  uint8
 	blockBits uint8
+	unused    uint8 // high bits of a version that a word cannot carry
 }
 
 // SlotCodec returns the packing of this geometry's slot words.
 func (g *Geometry) SlotCodec() SlotCodec {
-	return SlotCodec{
-		slotBits:  uint8(bits.Len(uint(g.Spec.Cap) - 1)),
-		blockBits: uint8(bits.Len64(g.Blocks - 1)),
-	}
+	slot := bits.Len(uint(g.Spec.Cap) - 1)
+	block := bits.Len64(g.Blocks - 1)
+	return SlotCodec{slotBits: uint8(slot), blockBits: uint8(block), unused: uint8(1 + block - slot)}
 }
 
-// Pack makes the word of a version and a block. The lap is cut to the bits
-// that are left for it.
+// Pack makes the word of a version and a block, not sealed. The lap is cut to the
+// bits that are left for it.
 func (c SlotCodec) Pack(version, block uint64) SlotWord {
 	lap := version >> 1 >> c.slotBits
-	return SlotWord(lap<<(c.blockBits+1) | (version&1)<<c.blockBits | block)
+	return SlotWord(lap<<(c.blockBits+2) | (version&1)<<c.blockBits | block)
 }
 
 // Unpack returns the version of the word of a slot, and its block. The caller
@@ -41,12 +42,12 @@ func (c SlotCodec) Pack(version, block uint64) SlotWord {
 func (c SlotCodec) Unpack(w SlotWord, slot uint64) (version, block uint64) {
 	block = uint64(w) & (1<<c.blockBits - 1)
 	full := uint64(w) >> c.blockBits & 1
-	lap := uint64(w) >> (c.blockBits + 1)
+	lap := uint64(w) >> (c.blockBits + 2)
 	return (lap<<c.slotBits|slot)<<1 | full, block
 }
 
-// VersionMask cuts a version to the bits a slot word can carry; versions are
-// compared under it.
-func (c SlotCodec) VersionMask() uint64 {
-	return 1<<(64-c.blockBits+c.slotBits) - 1 // shift of 64 or more gives all ones
-}
+// Seal returns the bit that seals a slot word.
+func (c SlotCodec) Seal() SlotWord { return 1 << (c.blockBits + 1) }
+
+// Distance is how far version a is ahead of b, as far as slot words can tell.
+func (c SlotCodec) Distance(a, b uint64) int64 { return int64((a-b)<<c.unused) >> c.unused }

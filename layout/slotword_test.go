@@ -31,7 +31,7 @@ func TestSlotWordRoundTrip(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for name, g := range codecs(t) {
 		codec, slots := g.SlotCodec(), uint64(g.Spec.Cap)
-		mask := codec.VersionMask()
+		mask := uint64(math.MaxUint64) >> codec.unused
 		versions := []uint64{0, 1, 2, 2*slots - 1, 2 * slots, mask - 2*slots, mask - 1, mask, mask + 1, mask + 2, math.MaxUint64 - 1, math.MaxUint64}
 		for range 1000 {
 			versions = append(versions, r.Uint64(), mask-r.Uint64N(4*slots), mask+r.Uint64N(4*slots))
@@ -54,7 +54,7 @@ func TestSlotWordRoundTrip(t *testing.T) {
 func TestSlotWordsDiffer(t *testing.T) {
 	for name, g := range codecs(t) {
 		codec, slots := g.SlotCodec(), uint64(g.Spec.Cap)
-		for _, pos := range []uint64{0, slots - 1, codec.VersionMask() >> 1, math.MaxUint64>>1 - slots} {
+		for _, pos := range []uint64{0, slots - 1, uint64(math.MaxUint64) >> codec.unused >> 1, math.MaxUint64>>1 - slots} {
 			seen := map[SlotWord]bool{}
 			for lap := range uint64(3) {
 				for full := range uint64(2) {
@@ -76,14 +76,17 @@ func TestSlotWordExample(t *testing.T) {
 	g := codecs(t)["4 slots"] // 6 blocks: 3 bits
 	codec := g.SlotCodec()
 	for _, c := range []struct{ version, block, word uint64 }{
-		{0, 0, 0x0}, {2 * 3, 3, 0x3}, {1, 4, 0xc}, {2 * (0 + 4), 1, 0x11}, {2*(2+3*4) + 1, 5, 0x3d},
+		{0, 0, 0x0}, {2 * 3, 3, 0x3}, {1, 4, 0xc}, {2 * (0 + 4), 1, 0x21}, {2*(2+3*4) + 1, 5, 0x6d},
 	} {
 		if got := codec.Pack(c.version, c.block); uint64(got) != c.word {
 			t.Errorf("version %d, block %d: word %#x, want %#x", c.version, c.block, uint64(got), c.word)
 		}
 	}
-	if got := codec.VersionMask(); got != 1<<63-1 {
-		t.Errorf("mask %#x: 60 bits of lap, 2 of slot and 1 make 63", got)
+	if codec.unused != 2 {
+		t.Errorf("%d bits unused: 59 bits of lap, 2 of slot and 1 make 62", codec.unused)
+	}
+	if seal := codec.Seal(); seal != 0x10 {
+		t.Errorf("seal bit %#x, want 0x10", uint64(seal))
 	}
 }
 
@@ -136,9 +139,9 @@ func TestSeal(t *testing.T) {
 
 func TestReasonText(t *testing.T) {
 	seen := map[string]bool{}
-	for r := uint32(0); r <= ReasonReported+1; r++ {
+	for r := uint32(0); r <= ReasonBlock+1; r++ {
 		text := ReasonText(r)
-		known := r >= ReasonPositions && r <= ReasonReported
+		known := r >= ReasonPositions && r <= ReasonBlock
 		if known != (text != "an unknown reason") || known && seen[text] {
 			t.Errorf("reason %d is %q", r, text)
 		}

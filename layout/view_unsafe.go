@@ -36,6 +36,7 @@ var (
 	_ = [1]int{}[unsafe.Offsetof(Control{}.Seal)-4*Line-16]
 	_ = [1]int{}[unsafe.Offsetof(Control{}.Claim)-5*Line]
 	_ = [1]int{}[unsafe.Offsetof(Control{}.Reaped)-6*Line]
+	_ = [1]int{}[unsafe.Offsetof(Control{}.Orphans)-7*Line]
 	_ = [1]int{}[unsafe.Sizeof(Control{})-Page]
 
 	_ = [1]int{}[unsafe.Offsetof(Seat{}.Start)-16]

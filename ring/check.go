@@ -51,7 +51,10 @@ func findings(s *shm.Segment) ([]Finding, error) {
 	if err := k.seats(); err != nil {
 		return nil, err
 	}
-	if spec.Kind == layout.SPSC && spec.Payload == layout.Message {
+	switch {
+	case spec.Kind == layout.MPMC:
+		k.blocks()
+	case spec.Payload == layout.Message:
 		k.records()
 	}
 	return k.found, nil
@@ -173,7 +176,7 @@ func (k *checker) seats() error {
 			return err
 		}
 		switch {
-		case taken > layout.SeatTaken:
+		case taken > layout.SeatOrphan || taken == layout.SeatOrphan && spec.Kind == layout.SPSC:
 			k.bad("seats", "seat %d has state %d, which means nothing", i, taken)
 			return nil
 		case role > layout.RoleConsumer || taken == layout.SeatTaken && role == 0:

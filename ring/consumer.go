@@ -43,6 +43,9 @@ func (c *Consumer[T]) TryPop() (v T, err error) {
 	}
 	h := c.head
 	if h == c.fast {
+		if c.x != nil {
+			return c.popBlock()
+		}
 		if err := c.refresh(); err != nil {
 			return v, err
 		}
@@ -92,6 +95,9 @@ func (c *Consumer[T]) TryPopN(dst []T) (int, error) {
 	if c.err != nil {
 		return 0, c.err
 	}
+	if c.x != nil {
+		return c.popBlocks(dst)
+	}
 	c.settle()
 	if uint64(len(dst)) > c.tail-c.head {
 		if err := c.reload(); err != nil {
@@ -126,6 +132,9 @@ func (c *Consumer[T]) Peek() (*T, error) {
 		c.inUse.Enter("Consumer")
 		defer c.inUse.Leave()
 	}
+	if c.x != nil {
+		return c.peekBlock()
+	}
 	if c.head == c.fast {
 		if err := c.refresh(); err != nil {
 			return nil, err
@@ -145,6 +154,10 @@ func (c *Consumer[T]) Release() {
 	}
 	if c.held == 0 {
 		panic("ringway: Release without Peek")
+	}
+	if c.x != nil {
+		c.drop(1) // an error sticks
+		return
 	}
 	if !c.asym || c.err != nil {
 		c.publish(c.head + 1)
@@ -178,7 +191,7 @@ func (c *Consumer[T]) All(ctx context.Context) iter.Seq2[T, error] {
 		var zero T
 		for try := 0; ; try++ {
 			c.inUse.Enter("Consumer")
-			err := c.refresh()
+			err := c.anything()
 			c.inUse.Leave()
 			if err == nil && ctx != nil && ctx.Err() != nil {
 				yield(zero, context.Cause(ctx))
@@ -203,6 +216,9 @@ func (c *Consumer[T]) All(ctx context.Context) iter.Seq2[T, error] {
 
 // batch yields what is there, up to releaseEvery, and releases it.
 func (c *Consumer[T]) batch(yield func(T, error) bool) bool {
+	if c.x != nil {
+		return c.yieldBlock(yield)
+	}
 	n := min(c.tail-c.head, releaseEvery)
 	from := c.head
 	defer func() {
@@ -226,7 +242,7 @@ func (c *Consumer[T]) batch(yield func(T, error) bool) bool {
 // Redelivered reports whether the element just returned or peeked had been handed
 // to a consumer that died. On an SPSC ring it is always false: there the next
 // owner just goes on at the stored position, and whoever peeks must expect a repeat.
-func (c *Consumer[T]) Redelivered() bool { return false }
+func (c *Consumer[T]) Redelivered() bool { return c.x != nil && c.x.told }
 
 // Stats returns the ring's positions and counts. Any goroutine may call it until Close.
 func (c *Consumer[T]) Stats() Stats { return c.stats() }

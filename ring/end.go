@@ -25,6 +25,7 @@ type end struct {
 	mapped  bool  // the race detector is blind here
 	err     error // sticky: closed or corrupt
 	spin    spin
+	x       *blocks // on an MPMC ring
 }
 
 // sit takes a seat for one side of s and fills in the end.
@@ -36,10 +37,9 @@ func (e *end) sit(s *shm.Segment, role layout.Role, payload layout.Payload, o *O
 	if spec.Payload != payload {
 		return fmt.Errorf("%s: %w: it is a ring of %v, this end serves %v", s.Path(), ErrKind, plural(spec.Payload), plural(payload))
 	}
-	if spec.Kind != layout.SPSC {
-		return fmt.Errorf("%s: %w: this build serves spsc rings, not %v", s.Path(), ErrKind, spec.Kind)
-	}
-	if spec.Fence == layout.Asymmetric {
+	// An exchange is a full fence anyway, so an MPMC ring has no use for another.
+	asym := spec.Fence == layout.Asymmetric && spec.Kind == layout.SPSC
+	if asym {
 		// Before the seat: nobody may publish who does not answer to barriers.
 		if err := order.Register(); err != nil {
 			return fmt.Errorf("%s: %w; create the ring with a full fence: %w", s.Path(), shm.ErrFence, err)
@@ -50,7 +50,7 @@ func (e *end) sit(s *shm.Segment, role layout.Role, payload layout.Payload, o *O
 		return err
 	}
 	*e = end{segment: s, seat: seat, control: s.Control(), ready: ready, mapped: s.Mapped(),
-		asym: spec.Fence == layout.Asymmetric, spin: newSpin(o.Spin)}
+		asym: asym, spin: newSpin(o.Spin)}
 	e.own, e.other = s.Events()
 	if role == layout.RoleProducer {
 		e.own, e.other = e.other, e.own

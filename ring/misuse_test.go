@@ -252,7 +252,6 @@ func TestTypesAndKinds(t *testing.T) {
 	msgs := b.segment(t, msgSpec(t, 64))
 	many := specOf[uint64](t, 8)
 	many.Kind = layout.MPMC
-	mpmc := b.segment(t, many)
 	for _, c := range []struct {
 		what string
 		err  error
@@ -267,7 +266,6 @@ func TestTypesAndKinds(t *testing.T) {
 		{"messages on typed", second(NewMsgConsumer(fixed, nil)), ErrKind},
 		{"raw on messages", second(NewRawProducer(msgs, nil)), ErrKind},
 		{"raw on messages", second(NewRawConsumer(msgs, nil)), ErrKind},
-		{"spsc end on mpmc", second(NewProducer[uint64](mpmc, nil)), ErrKind},
 	} {
 		if !isOneLine(c.err, c.is) {
 			t.Errorf("%s: %v, want one line that matches %v", c.what, c.err, c.is)

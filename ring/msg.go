@@ -54,6 +54,12 @@ func (p *MsgProducer) claim(n uint64) ([]byte, error) {
 	if n > p.max || p.elem != 0 && n != p.elem {
 		return nil, p.tooLarge(n)
 	}
+	if p.x != nil {
+		if err := p.fillable(); err != nil {
+			return nil, err
+		}
+		return p.x.payload(p.x.own)[:n:n], nil
+	}
 	if p.elem != 0 {
 		if p.fast == p.tail {
 			if err := p.room(1); err != nil {
@@ -87,6 +93,12 @@ func (p *MsgProducer) claim(n uint64) ([]byte, error) {
 // finish writes the word of the message that claim made room for, of which the
 // first n bytes count, and publishes it.
 func (p *MsgProducer) finish(n uint64) error {
+	if p.x != nil {
+		if p.elem != 0 {
+			n = 1
+		}
+		return p.sendBlock(n)
+	}
 	if p.elem != 0 {
 		return p.publish(p.at + 1)
 	}
@@ -106,6 +118,17 @@ func (p *MsgProducer) tooLarge(n uint64) error {
 // oldest returns the message at head without releasing it, and sets c.held to
 // what it takes. Padding before it is skipped and goes with it.
 func (c *MsgConsumer) oldest() ([]byte, error) {
+	if c.x != nil {
+		if err := c.receive(); err != nil {
+			return nil, err
+		}
+		c.held, c.x.told = 1, c.x.again
+		at, n := uint64(0), c.x.left
+		if c.elem != 0 {
+			at, n = c.x.index*c.elem, c.elem
+		}
+		return c.x.payload(c.x.block)[at : at+n : at+n], nil
+	}
 	for {
 		if c.fast == c.head {
 			if err := c.refresh(); err != nil {
@@ -138,4 +161,12 @@ func (c *MsgConsumer) oldest() ([]byte, error) {
 }
 
 // release passes the message that oldest returned back to the producer.
-func (c *MsgConsumer) release() { c.publish(c.head + c.held) }
+func (c *MsgConsumer) release() {
+	if c.x == nil {
+		c.publish(c.head + c.held)
+	} else if c.elem != 0 {
+		c.drop(1) // an error sticks
+	} else {
+		c.drop(c.x.left)
+	}
+}

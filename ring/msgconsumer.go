@@ -130,19 +130,27 @@ func (c *MsgConsumer) All(ctx context.Context) iter.Seq2[[]byte, error] {
 
 // lend yields one message and releases it, unless the loop body did that itself.
 func (c *MsgConsumer) lend(b []byte, yield func([]byte, error) bool) bool {
-	at := c.head
+	at := c.turn()
 	defer func() {
-		if c.err == nil && c.head == at && c.held != 0 {
+		if c.err == nil && c.turn() == at && c.held != 0 {
 			c.Release()
 		}
 	}()
 	return yield(b, nil) && c.err == nil
 }
 
+// turn tells one message that Peek hands out from the next.
+func (c *MsgConsumer) turn() [2]uint64 {
+	if c.x != nil {
+		return [2]uint64{c.x.turn, c.x.index} // index: elements of a packed block
+	}
+	return [2]uint64{c.head}
+}
+
 // Redelivered reports whether the message just returned or peeked had been handed
 // to a consumer that died. On an SPSC ring it is always false: there the next
 // owner just goes on at the stored position, and whoever peeks must expect a repeat.
-func (c *MsgConsumer) Redelivered() bool { return false }
+func (c *MsgConsumer) Redelivered() bool { return c.x != nil && c.x.told }
 
 // Stats returns the ring's positions and counts. Any goroutine may call it until Close.
 func (c *MsgConsumer) Stats() Stats { return c.stats() }

@@ -37,7 +37,7 @@ func newMsgProducer(s *shm.Segment, payload layout.Payload, o *Options) (*MsgPro
 		return nil, err
 	}
 	p.msgs = msgsIn(s)
-	if p.elem == 0 && p.tail%layout.RecordHeader != 0 {
+	if p.x == nil && p.elem == 0 && p.tail%layout.RecordHeader != 0 {
 		return nil, p.abandon(p.corrupt(layout.ReasonPositions, p.tail))
 	}
 	return p, nil
@@ -114,6 +114,12 @@ func (p *MsgProducer) Commit(n int) error {
 	}
 	if n < 0 || uint64(n) > p.promised || p.elem != 0 && uint64(n) != p.elem {
 		panic(fmt.Sprintf("ringway: Commit of %d bytes of a reservation of %d", n, p.promised))
+	}
+	if p.x != nil && p.err == nil {
+		if p.elem != 0 {
+			n = 1
+		}
+		return p.commitBlock(uint64(n))
 	}
 	p.reserved = false
 	p.arm()

@@ -49,7 +49,7 @@ func elements[T any](s *shm.Segment) (slots[T], error) {
 			s.Path(), ErrType, spec.Elem.Size, spec.Elem.Hash, t, want.Size, want.Hash)
 	}
 	if spec.Payload != layout.Fixed || spec.Kind != layout.SPSC {
-		return slots[T]{}, nil // sit says what is wrong
+		return slots[T]{}, nil // blocks instead, or sit says what is wrong
 	}
 	g := s.Header().Geometry
 	if s.Memory() == nil {
@@ -67,6 +67,9 @@ func (p *Producer[T]) TryPush(v T) error {
 	}
 	t := p.tail
 	if t == p.fast {
+		if p.x != nil {
+			return p.pushBlock(v)
+		}
 		if err := p.room(1); err != nil {
 			return err
 		}
@@ -110,6 +113,9 @@ func (p *Producer[T]) TryPushN(vs []T) (int, error) {
 	}
 	if len(vs) == 0 {
 		return 0, p.err
+	}
+	if p.x != nil {
+		return p.pushBlocks(vs)
 	}
 	want := min(uint64(len(vs)), p.size)
 	free := p.fast - p.tail
@@ -158,12 +164,15 @@ func (p *Producer[T]) PushN(ctx context.Context, vs []T) (int, error) {
 }
 
 // Reserve returns the next free slot to be filled in place; it holds what an
-// earlier lap left there. The pointer is valid until Commit or Abort. At most one
+// earlier lap left there. On an MPMC ring it is the producer's own block and never full. The pointer is valid until Commit or Abort. At most one
 // reservation may be outstanding; a second Reserve, or a push, panics.
 func (p *Producer[T]) Reserve() (*T, error) {
 	if invariant.Enabled {
 		p.inUse.Enter("Producer")
 		defer p.inUse.Leave()
+	}
+	if p.x != nil {
+		return p.reserveBlock()
 	}
 	if p.tail == p.fast {
 		if err := p.room(1); err != nil {
@@ -175,8 +184,9 @@ func (p *Producer[T]) Reserve() (*T, error) {
 	return p.slots.at(p.tail), nil
 }
 
-// Commit publishes the reserved slot. The error is shm.ErrClosed or ErrCorrupt; the
-// reservation is gone either way. Without a reservation it panics.
+// Commit publishes the reserved slot. The error is shm.ErrClosed or ErrCorrupt, and the
+// reservation is gone either way; on an MPMC ring also ErrFull, and then it stays.
+// Without a reservation it panics.
 func (p *Producer[T]) Commit() error {
 	if invariant.Enabled {
 		p.inUse.Enter("Producer")
@@ -208,6 +218,9 @@ func (p *spscProducer) commit() error {
 	}
 	if !p.reserved {
 		panic("ringway: Commit without a reservation")
+	}
+	if p.x != nil {
+		return p.commitBlock(1)
 	}
 	p.reserved = false
 	return p.publish(p.tail + 1)

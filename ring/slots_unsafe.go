@@ -47,6 +47,20 @@ func (s *slots[T]) run(pos, n uint64) []T {
 	return unsafe.Slice(s.at(pos), int(min(n, s.mask+1-pos&s.mask)))
 }
 
+// elementIn returns the i-th T of a block's payload.
+func elementIn[T any](payload []byte, i uint64) *T {
+	var t T
+	size := uint64(unsafe.Sizeof(t))
+	return (*T)(unsafe.Pointer(&payload[i*size : (i+1)*size][0]))
+}
+
+// elementsIn returns n of them from the i-th on.
+func elementsIn[T any](payload []byte, i, n uint64) []T {
+	var t T
+	size := uint64(unsafe.Sizeof(t))
+	return unsafe.Slice((*T)(unsafe.Pointer(&payload[i*size : (i+n)*size][0])), int(n))
+}
+
 // loadWord reads the record word at an offset that is a multiple of 8.
 func loadWord(data []byte, at uint64) uint64 {
 	return atomic.LoadUint64((*uint64)(unsafe.Pointer(&data[at : at+8][0])))

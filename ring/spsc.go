@@ -48,6 +48,10 @@ func (p *spscProducer) open(s *shm.Segment, payload layout.Payload, o *Options) 
 		return err
 	}
 	p.size, p.need = uint64(s.Spec().Cap), 1
+	if s.Spec().Kind == layout.MPMC {
+		p.openBlocks(s)
+		return nil
+	}
 	p.tailWord = &p.control.Tail
 	p.tail = atomic.LoadUint64(p.tailWord) // observes: the last owner's final release
 	p.limit = p.tail
@@ -191,167 +195,6 @@ func (p *spscProducer) close() error {
 // abandon gives the seat back after open has failed later on.
 func (p *spscProducer) abandon(err error) error {
 	if e := p.close(); e != nil {
-		return e
-	}
-	return err
-}
-
-// spscConsumer is the consumer's half.
-type spscConsumer struct {
-	head     uint64  // next position to take; ours alone
-	fast     uint64  // the busy path may take positions below it
-	headWord *uint64 // where the producer reads head
-	tail     uint64  // as last read: positions below it are ours to take
-	size     uint64
-	held     uint64 // units at head that Peek handed out
-	lent     uint64 // units at head that All yielded and has not released
-	end
-}
-
-// open takes the consumer's seat and goes on where the last owner stopped:
-// with the first unit that one had not released.
-func (c *spscConsumer) open(s *shm.Segment, payload layout.Payload, o *Options) error {
-	if err := c.sit(s, layout.RoleConsumer, payload, o, c); err != nil {
-		return err
-	}
-	c.size = uint64(s.Spec().Cap)
-	c.headWord = &c.control.Head
-	c.head = atomic.LoadUint64(c.headWord) // observes: the last owner's final release
-	c.tail = c.head
-	c.arm()
-	if tail := atomic.LoadUint64(&c.control.Tail); tail-c.head > c.size { // observes: the producer's release
-		return c.abandon(c.corrupt(layout.ReasonPositions, tail))
-	}
-	return nil
-}
-
-func (c *spscConsumer) fail(err error) error {
-	c.err = err
-	c.arm()
-	return err
-}
-
-// arm says how far the busy path may go. Every change of head outside the busy path,
-// of tail, held or err comes through here.
-func (c *spscConsumer) arm() {
-	c.fast = c.head
-	if c.asym && c.held == 0 && c.lent == 0 && c.err == nil {
-		c.fast = c.tail
-	}
-}
-
-// refresh makes sure that at least one unit from head on is ours.
-func (c *spscConsumer) refresh() error {
-	if c.err != nil {
-		return c.err
-	}
-	c.settle()
-	if c.tail != c.head {
-		return nil
-	}
-	return c.reload()
-}
-
-// reload reads tail anew.
-func (c *spscConsumer) reload() error {
-	// acquire: everything below tail is written; pairs with the release of tail
-	// in spscProducer.publish and the ends' busy paths.
-	tail := atomic.LoadUint64(&c.control.Tail)
-	if c.mapped {
-		race.Acquire()
-	}
-	// After tail: a tail that was read while the ring was open lies before any seal.
-	if err := c.state(); err == shm.ErrClosed {
-		final, sealErr := c.segment.Sealed()
-		if sealErr != nil {
-			return sealErr
-		}
-		if int64(final-c.head) <= 0 {
-			return c.fail(err)
-		}
-		tail = final
-		if c.mapped {
-			race.Acquire() // Sealed has read a tail that may be newer
-		}
-	} else if err != nil {
-		return c.fail(err)
-	}
-	if tail-c.head > c.size {
-		return c.fail(c.corrupt(layout.ReasonPositions, tail))
-	}
-	c.tail = tail
-	c.arm()
-	if tail == c.head {
-		return ErrEmpty
-	}
-	return nil
-}
-
-// publish passes everything below head back to the producer, what Peek handed out included.
-func (c *spscConsumer) publish(head uint64) {
-	c.head = head
-	c.held = 0
-	c.arm()
-	if c.mapped {
-		race.Release()
-	}
-	if c.asym {
-		// release: we are done with the units below head; pairs with the acquire in spscProducer.room.
-		order.StoreRelease(c.headWord, head)
-	} else {
-		// the same, and a full fence before the look at the parked bit below, as in spscProducer.publish.
-		atomic.SwapUint64(c.headWord, head)
-	}
-	if c.other.Parked() { // observes: Prepare by a producer, or Alert; its barrier or our fence came between
-		c.released()
-	}
-}
-
-// settle releases what All yielded; every call in its loop body but the busy paths,
-// which are off then, begins with it.
-//
-//go:noinline
-func (c *spscConsumer) settle() {
-	if n := c.lent; n != 0 {
-		c.lent = 0
-		c.publish(c.head + n)
-	}
-}
-
-// released is the rest of a release that somebody waited for. The units were ours,
-// so a ring that is corrupt by now says so at the next call.
-func (c *spscConsumer) released() {
-	c.notify()
-	if err := c.state(); err != nil && err != shm.ErrClosed {
-		c.fail(err)
-	}
-}
-
-// look reports whether a refused pop should try again.
-func (c *spscConsumer) look() bool {
-	// acquire, as in refresh, which reads it again; then: observes Shutdown, MarkCorrupt.
-	return atomic.LoadUint64(&c.control.Tail) != c.head || c.control.State.Load() != layout.StateOpen
-}
-
-func (c *spscConsumer) sound() error {
-	if head := atomic.LoadUint64(c.headWord); head != c.head {
-		return c.fail(c.corrupt(layout.ReasonPositions, head))
-	}
-	return nil
-}
-
-func (c *spscConsumer) close() error {
-	if c.err == nil {
-		c.settle()
-	}
-	c.held = 0
-	err := c.leave()
-	c.arm()
-	return err
-}
-
-func (c *spscConsumer) abandon(err error) error {
-	if e := c.close(); e != nil {
 		return e
 	}
 	return err

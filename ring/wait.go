@@ -171,7 +171,9 @@ func statsOf(s *shm.Segment) Stats {
 		Cap:    s.Spec().Cap,
 		Reaped: c.Reaped.Load(),
 	}
-	if final, ok := layout.UnpackSeal(c.Seal.Load(), st.Tail); ok && int64(st.Tail-final) > 0 {
+	if s.Spec().Kind == layout.MPMC {
+		st.Head, st.Tail = findPositions(s)
+	} else if final, ok := layout.UnpackSeal(c.Seal.Load(), st.Tail); ok && int64(st.Tail-final) > 0 {
 		st.Tail = final // a refused push moved the shared word, not the ring's end
 	}
 	st.Len = int(min(st.Tail-st.Head, uint64(st.Cap)))

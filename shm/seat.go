@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"time"
 
+	"ringway/internal/failpoint"
 	"ringway/layout"
 )
 
@@ -15,6 +17,11 @@ type Seat struct {
 	Index int
 	Line  *layout.Seat // our line of the seat table; only we store to it
 	Epoch uint32       // of our tenure
+
+	// MPMC: the block that the seat owns. Unacked: it holds a message that the last
+	// owner, a consumer, took and did not release; only a consumer gets such a seat.
+	Block   uint64
+	Unacked bool
 
 	segment *Segment
 	pid     int // who took it: a fork has our memory but not the right
@@ -50,8 +57,15 @@ func (s *Segment) Take(role layout.Role, name string) (*Seat, error) {
 		if err != nil {
 			return nil, fmt.Errorf("take a seat in %s: %w", s.path, err)
 		}
+		if !ok {
+			continue
+		}
+		rec, ok, err := s.usable(i, &table[i], role)
 		if ok {
-			return s.sit(i, &table[i], role, name), nil
+			return s.sit(i, &table[i], role, name, rec), nil
+		}
+		if err = errors.Join(err, s.unlockSeat(i)); err != nil {
+			return nil, fmt.Errorf("take a seat in %s: %w", s.path, err)
 		}
 	}
 	if first < last {
@@ -90,9 +104,29 @@ func (s *Segment) lockSeat(i int, patient bool) (bool, error) {
 	return false, nil
 }
 
-// sit fills in the line of a seat whose lock we hold.
-func (s *Segment) sit(i int, line *layout.Seat, role layout.Role, name string) *Seat {
+// usable brings a seat whose lock we hold into order, and reports what it owns and whether
+// role may have it: a seat with an unreleased message is for consumers, one that cannot
+// be judged yet for nobody.
+func (s *Segment) usable(i int, line *layout.Seat, role layout.Role) (layout.SeatRec, bool, error) {
+	if s.Spec().Kind == layout.SPSC {
+		return 0, true, nil // nothing to recover: what was not published nobody has seen
+	}
 	if line.State.Load() == layout.SeatTaken { // observes: the last owner died without leaving
+		if ok, err := s.settle(i, line); !ok || err != nil {
+			return 0, false, err
+		}
+		s.Control().Reaped.Add(1)
+	}
+	rec := layout.SeatRec(atomic.LoadUint64(&line.Rec)) // observes: settle, or Leave; once, a damaged seat may change
+	if k := rec.Kind(); k != layout.RecHeld && k != layout.RecUnacked || rec.Give() >= s.header.Geometry.Blocks {
+		return 0, false, s.damaged(i, "was left with an exchange in flight")
+	}
+	return rec, rec.Kind() == layout.RecHeld || role == layout.RoleConsumer, nil
+}
+
+// sit fills in the line of a seat whose lock we hold and whose record is rec.
+func (s *Segment) sit(i int, line *layout.Seat, role layout.Role, name string, rec layout.SeatRec) *Seat {
+	if s.Spec().Kind == layout.SPSC && line.State.Load() == layout.SeatTaken { // observes: the last owner died without leaving
 		s.Control().Reaped.Add(1)
 	}
 	epoch := line.Epoch.Add(1)
@@ -103,10 +137,11 @@ func (s *Segment) sit(i int, line *layout.Seat, role layout.Role, name string) *
 	line.SetName(name)
 	line.State.Store(layout.SeatTaken) // publishes the owner, to people and to Reap
 	seat := &Seat{Index: i, Line: line, Epoch: epoch, segment: s, pid: os.Getpid()}
-	if s.seats == nil {
-		s.seats = map[int]*Seat{}
+	if s.Spec().Kind == layout.MPMC {
+		seat.Block, seat.Unacked = rec.Give(), rec.Kind() == layout.RecUnacked
 	}
-	s.seats[i] = seat
+	s.hold(i, seat)
+	failpoint.Hit(failpoint.SitTaken)
 	return seat
 }
 
@@ -127,8 +162,24 @@ func (t *Seat) Leave() error {
 		// drop is our own description's in any case.
 		return errors.Join(err, s.unlock(layout.LockByte(t.Index)))
 	}
-	t.Line.State.Store(layout.SeatFree) // publishes: left in good order; the lock passes the line on
-	return s.unlock(layout.LockByte(t.Index))
+	left := uint32(layout.SeatFree)
+	if s.Spec().Kind == layout.MPMC && layout.SeatRec(atomic.LoadUint64(&t.Line.Rec)).Kind() == layout.RecUnacked {
+		left = layout.SeatOrphan // closed with a message in hand: the next consumer gets it
+	}
+	t.Line.State.Store(left) // publishes: left in good order; the lock passes the line on
+	return s.unlockSeat(t.Index)
+}
+
+// unlockSeat gives back the lock of a seat of ours, or of one that nobody has, and tells
+// consumers of the message in it. Not before: who looks while it is locked finds nothing.
+func (s *Segment) unlockSeat(i int) error {
+	err := s.unlock(layout.LockByte(i))
+	if layout.SeatsAt(s.mem, s.Spec().Seats)[i].State.Load() == layout.SeatOrphan { // observes: settle, Leave
+		s.Control().Orphans.Add(1) // publishes: a consumer may have a message; pairs with the load in a take
+		notEmpty, _ := s.Events()
+		notEmpty.Notify()
+	}
+	return err
 }
 
 // Check reports an error if the seat is not ours any more: in a forked copy of
@@ -158,7 +209,8 @@ func (s *Segment) Reap() (int, error) {
 	n := 0
 	table := layout.SeatsAt(s.mem, s.Spec().Seats)
 	for i := range table {
-		if table[i].State.Load() != layout.SeatTaken || s.seats[i] != nil { // observes: an owner that has not left
+		// observes: an owner that has not left, or a message that nobody adopted, which is told of again.
+		if table[i].State.Load() == layout.SeatFree || s.seats[i] != nil {
 			continue
 		}
 		ok, err := s.lock(layout.LockByte(i))
@@ -168,16 +220,34 @@ func (s *Segment) Reap() (int, error) {
 		if !ok {
 			continue
 		}
-		if table[i].State.Load() == layout.SeatTaken { // again, now that nobody else may change it
-			table[i].State.Store(layout.SeatFree) // publishes: settled; the lock passes the line on
-			s.Control().Reaped.Add(1)
+		settled, err := s.reap(i, &table[i])
+		if settled {
 			n++
 		}
-		if err := s.unlock(layout.LockByte(i)); err != nil {
+		if err != nil {
+			return n, errors.Join(fmt.Errorf("reap %s: %w", s.path, err), s.unlock(layout.LockByte(i)))
+		}
+		if err := s.unlockSeat(i); err != nil {
 			return n, fmt.Errorf("reap %s: %w", s.path, err)
 		}
 	}
 	return n, nil
+}
+
+// reap settles a seat whose lock we hold, if its owner died.
+func (s *Segment) reap(i int, line *layout.Seat) (bool, error) {
+	if line.State.Load() != layout.SeatTaken { // observes, again, now that nobody else may change it
+		return false, nil
+	}
+	if s.Spec().Kind == layout.MPMC {
+		if ok, err := s.settle(i, line); !ok || err != nil {
+			return false, err
+		}
+	} else {
+		line.State.Store(layout.SeatFree) // publishes: settled; the lock passes the line on
+	}
+	s.Control().Reaped.Add(1)
+	return true, nil
 }
 
 // Alive reports whether the seat has an owner that can still act: its lock is held. A

@@ -196,7 +196,7 @@ func (s *Segment) Shutdown() error {
 	c := s.Control()
 	// publishes: no further pushes. Observed by both sides on their slow paths.
 	c.State.CompareAndSwap(layout.StateOpen, layout.StateShutdown)
-	_, err := s.Sealed()
+	err := s.seal()
 	notEmpty, notFull := s.Events()
 	notEmpty.Interrupt()
 	notFull.Interrupt()
@@ -206,7 +206,23 @@ func (s *Segment) Shutdown() error {
 	return nil
 }
 
-// Sealed returns the final tail of a ring that was shut down, agreeing on it
+// seal agrees on where the stream ends, unless the ring is corrupt.
+func (s *Segment) seal() error {
+	if s.Control().State.Load() != layout.StateShutdown { // observes: ours above, or MarkCorrupt
+		return nil
+	}
+	if s.Spec().Kind == layout.MPMC {
+		return s.sealSlots()
+	}
+	_, err := s.Sealed()
+	return err
+}
+
+// SealSlots finishes the shutdown of an MPMC ring that somebody began, for ring
+// implementations.
+func (s *Segment) SealSlots() error { return s.sealSlots() }
+
+// Sealed returns the final tail of an SPSC ring that was shut down, agreeing on it
 // first if nobody has. It is for ring implementations: consumers deliver what lies before
 // it and nothing else, and a producer whose push ends behind it was refused. A
 // push ends before it exactly if its tail was stored before the sealer looked,
@@ -219,8 +235,8 @@ func (s *Segment) Shutdown() error {
 // this is the argument of parking (internal/order) with the seal in place of sleep.
 func (s *Segment) Sealed() (final uint64, err error) {
 	c := s.Control()
-	if s.Spec().Kind != layout.SPSC {
-		return 0, nil // no ends serve it in this version, so nothing was sent
+	if s.Spec().Kind == layout.MPMC {
+		return 0, fmt.Errorf("seal %s: an mpmc ring is sealed in its slots", s.path)
 	}
 	if s.readOnly && c.Seal.Load() == 0 { // observes: another sealer's CAS
 		return 0, fmt.Errorf("seal %s: opened read-only", s.path)

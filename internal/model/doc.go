@@ -6,6 +6,7 @@
 // is, so that model and code can be read side by side. A protocol is only worth as much as its
 // mutants: each leaves one thing out and must be caught.
 //
+//	again_test.go  the exchange ring: the code itself, stopped at its failpoints (exchange_test.go)
 //	park_test.go   publish, look at the parked bit, sleep: futex.Event, ring's park
 //	seal_test.go   the exact end of a ring: shm.Segment.Sealed and its three callers
 package model

@@ -28,9 +28,10 @@ func may(module string) map[string][]string {
 		"internal/order":     {sys},
 		"internal/race":      {},
 		"internal/invariant": {},
-		"shm":                {module + "/layout", module + "/futex", module + "/internal/order", sys, mmap},
+		"internal/failpoint": {},
+		"shm":                {module + "/layout", module + "/futex", module + "/internal/order", module + "/internal/failpoint", sys, mmap},
 		"ring": {module + "/layout", module + "/futex", module + "/shm",
-			module + "/internal/order", module + "/internal/race", module + "/internal/invariant"},
+			module + "/internal/order", module + "/internal/race", module + "/internal/invariant", module + "/internal/failpoint"},
 	}
 }
 

@@ -1,0 +1,33 @@
+//go:build !failpoint
+
+package model
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// TestExchange searches the code itself, which needs its failpoints: it builds this
+// package again with them.
+func TestExchange(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the package again; skipped with -short")
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("needs the go tool to build with failpoints: ", err)
+	}
+	limit := 5 * time.Minute
+	if os.Getenv("RINGWAY_LONG") != "" {
+		limit = time.Hour
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "go", "test", "-tags", "failpoint", "-count=1", "-timeout", limit.String(), "-run", "^TestExchange$", "-v", ".").CombinedOutput()
+	t.Logf("%s", out)
+	if err != nil {
+		t.Error(err)
+	}
+}

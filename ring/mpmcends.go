@@ -1,0 +1,295 @@
+package ring
+
+// What the four handles do on an MPMC ring. Everything here is off the busy path of SPSC
+// rings: on an MPMC handle fast equals the position for good.
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"ringway/internal/failpoint"
+	"ringway/internal/order"
+	"ringway/internal/race"
+	"ringway/layout"
+	"ringway/shm"
+)
+
+// errScribbled says that a slot word shows what no exchange leaves behind.
+var errScribbled = errors.New("scribbled")
+
+// blocks is what an MPMC handle has in place of positions.
+type blocks struct {
+	*exchange
+	hand    bool              // a message is in hand
+	max     uint64            // elements of a block, or bytes of a message
+	block   uint64            // the block of the message in hand
+	left    uint64            // its elements that are left, or its length
+	index   uint64            // the next of them
+	again   bool              // it was in the hands of a consumer that died
+	told    bool              // the same of the message that the last call returned
+	lent    bool              // All yielded an element and has not released it
+	turn    uint64            // messages taken in hand so far
+	orphan  *shm.Orphan       // whose seat it lies in, if not in ours
+	orphans uint64            // layout.Control.Orphans when we last looked
+	_       [layout.Line]byte // as in the ends
+}
+
+func newBlocks(s *shm.Segment, seat *shm.Seat, hint *uint64) *blocks {
+	spec := s.Spec()
+	b := &blocks{exchange: newExchange(s, seat, hint), max: uint64(spec.Pack)}
+	if spec.Payload == layout.Message {
+		b.max = uint64(spec.Elem.Size)
+	}
+	return b
+}
+
+// openBlocks finishes the opening of a producer's handle.
+func (p *spscProducer) openBlocks(s *shm.Segment) {
+	p.x = newBlocks(s, p.seat, &p.control.Tail)
+	p.x.start(p.x.filled)
+	p.ready = sender{p}
+}
+
+// sender and taker are what blocked calls on an MPMC ring wait for.
+type sender struct{ *spscProducer }
+type taker struct{ *spscConsumer }
+
+// sound finds nothing to check: an MPMC producer has no word of its own but its seat's.
+func (sender) sound() error { return nil }
+
+// sound looks once per bounded park for messages of consumers that died, of which
+// nobody may have told.
+func (w taker) sound() error {
+	if w.x.hand {
+		return nil
+	}
+	_, err := w.adopt()
+	return err
+}
+
+// look reports whether a refused send should be tried again.
+func (w sender) look() bool {
+	_, version, _ := w.x.load(w.x.pos)
+	full := w.x.codec.Distance(version, 2*w.x.pos) == 1-2*int64(w.x.mask+1)
+	return !full || w.control.State.Load() != layout.StateOpen // observes: Shutdown, MarkCorrupt
+}
+
+// look reports whether a refused take should be tried again.
+func (w taker) look() bool {
+	if w.x.hand {
+		return true
+	}
+	_, version, _ := w.x.load(w.x.pos)
+	return w.x.codec.Distance(version, 2*w.x.pos) != 0 ||
+		w.control.State.Load() != layout.StateOpen || // observes: Shutdown, MarkCorrupt
+		w.control.Orphans.Load() != w.x.orphans // observes: settle, Leave
+}
+
+// sendBlock puts our block, which holds n elements or bytes, into the ring.
+func (p *spscProducer) sendBlock(n uint64) error {
+	p.x.setLen(n)
+	if p.mapped {
+		race.Release()
+	}
+	if err := p.x.send(); err != nil {
+		return p.refused(err)
+	}
+	if p.mapped {
+		race.Acquire()
+	}
+	failpoint.Hit(failpoint.WakeBefore)
+	if p.other.Parked() { // observes: Prepare by a consumer, or Alert; the swap in send is the fence between
+		return p.sentParked()
+	}
+	return nil
+}
+
+// sentParked is the rest of a send that somebody waited for. A ring that was shut down
+// has this message still, because its slot was not sealed; the next is refused.
+func (p *spscProducer) sentParked() error {
+	p.notify()
+	err := p.state()
+	if err == nil || p.fail(err) == shm.ErrClosed {
+		return nil
+	}
+	return err
+}
+
+// refused says what a refused send means. Full is for now; the rest is for good.
+func (p *spscProducer) refused(err error) error {
+	switch err {
+	case ErrFull:
+		if err := p.state(); err != nil {
+			return p.fail(err)
+		}
+		return ErrFull
+	case errScribbled:
+		return p.fail(p.corrupt(layout.ReasonSlot, p.x.pos))
+	}
+	return p.fail(err)
+}
+
+// fillable reports whether the producer may fill its own block.
+func (p *spscProducer) fillable() error {
+	if p.err != nil {
+		return p.err
+	}
+	if p.reserved {
+		panic("ringway: push or Reserve while a reservation is outstanding")
+	}
+	return nil
+}
+
+// openBlocks finishes the opening of a consumer's handle. A seat whose last owner died
+// with a message in hand comes with that message.
+func (c *spscConsumer) openBlocks(s *shm.Segment) error {
+	c.x = newBlocks(s, c.seat, &c.control.Head)
+	c.x.start(c.x.taken)
+	c.ready = taker{c}
+	c.x.orphans = ^c.control.Orphans.Load() // look for orphans at the first take
+	if c.seat.Unacked {
+		return c.have(c.x.own, atomic.LoadUint64(&c.x.seat.Part), true)
+	}
+	return nil
+}
+
+// have takes a message in hand: a block of which the first part elements were released.
+func (c *spscConsumer) have(block, part uint64, again bool) error {
+	n := c.x.length(block) // once: a peer's word
+	message := c.segment.Spec().Payload == layout.Message
+	if n > c.x.max || !message && (n == 0 || part >= n) {
+		return c.fail(c.corrupt(layout.ReasonBlock, block))
+	}
+	c.x.block, c.x.index, c.x.left, c.x.again, c.x.hand = block, part, n, again, true
+	c.x.turn++
+	if !message {
+		c.x.left = n - part
+	}
+	if again {
+		c.seat.Line.Redelivered.Add(1)
+	}
+	return nil
+}
+
+// receive makes sure that a message is in hand.
+func (c *spscConsumer) receive() error {
+	if c.err != nil {
+		return c.err
+	}
+	if err := c.settleBlock(); err != nil {
+		return err
+	}
+	if c.x.hand {
+		return nil
+	}
+	if n := c.control.Orphans.Load(); n != c.x.orphans { // observes: settle, Leave
+		if found, err := c.adopt(); found || err != nil {
+			return err // and look again next time: there may be more
+		}
+		c.x.orphans = n
+	}
+	err := c.x.take()
+	if err != nil {
+		return c.nothing(err)
+	}
+	if c.mapped {
+		race.Acquire()
+		race.Release()
+	}
+	if err := c.have(c.x.own, 0, false); err != nil {
+		return err
+	}
+	failpoint.Hit(failpoint.WakeBefore)
+	if c.other.Parked() { // observes: Prepare by a producer, or Alert; the swap in take is the fence between
+		c.released()
+	}
+	return nil
+}
+
+// nothing says what a refused take means. The end of a ring that was shut down has
+// come only when no message of a dead consumer is left either.
+func (c *spscConsumer) nothing(err error) error {
+	switch err {
+	case errScribbled:
+		return c.fail(c.corrupt(layout.ReasonSlot, c.x.pos))
+	case ErrEmpty:
+		err := c.state()
+		if err == nil {
+			return ErrEmpty
+		}
+		if err != shm.ErrClosed {
+			return c.fail(err)
+		}
+		if err := c.segment.SealSlots(); err != nil { // its caller may have died halfway
+			return c.fail(err)
+		}
+		// The next try sees the seal, or a message that came before it.
+		word, version, _ := c.x.load(c.x.pos)
+		if c.x.codec.Distance(version, 2*c.x.pos) == 0 && !c.x.sealed(word) {
+			return c.fail(c.corrupt(layout.ReasonSlot, c.x.pos))
+		}
+		return ErrEmpty
+	}
+	if found, err := c.adopt(); found || err != nil {
+		return err
+	}
+	return c.fail(err)
+}
+
+// settleBlock releases what All yielded; every call in its loop body begins with it.
+func (c *spscConsumer) settleBlock() error {
+	if !c.x.lent {
+		return nil
+	}
+	c.x.lent = false
+	return c.drop(1)
+}
+
+// adopt takes the message of a dead consumer in hand, if there is one.
+func (c *spscConsumer) adopt() (bool, error) {
+	o, err := c.segment.Adopt()
+	if o == nil || err != nil {
+		return false, err
+	}
+	c.x.orphan = o
+	return true, c.have(o.Block, atomic.LoadUint64(&o.Line.Part), true)
+}
+
+// drop releases n elements of the message in hand, and with the last one its block; all of a message at once.
+func (c *spscConsumer) drop(n uint64) error {
+	x := c.x
+	c.held = 0
+	x.index += n
+	x.left -= n
+	if c.segment.Spec().Payload == layout.Fixed && x.left != 0 {
+		line := x.seat
+		if x.orphan != nil {
+			line = x.orphan.Line
+		}
+		order.StoreRelease(&line.Part, x.index) // publishes to recovery: these are not delivered again
+		failpoint.Hit(failpoint.TakePart)
+		return nil
+	}
+	x.hand = false
+	if o := x.orphan; o != nil {
+		x.orphan = nil
+		if err := o.Release(); err != nil {
+			return c.fail(fmt.Errorf("%s: %w", c.segment.Path(), err))
+		}
+		return nil
+	}
+	x.hold()
+	failpoint.Hit(failpoint.TakeReleased)
+	return nil
+}
+
+// closeBlocks leaves an adopted message to others.
+func (c *spscConsumer) closeBlocks() error {
+	if c.x == nil || c.x.orphan == nil {
+		return nil
+	}
+	o := c.x.orphan
+	c.x.orphan = nil
+	return o.Drop()
+}

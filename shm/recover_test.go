@@ -1,0 +1,397 @@
+//go:build linux
+
+package shm_test
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"unsafe"
+
+	"ringway/layout"
+	"ringway/shm"
+)
+
+// The rings of these tests have 4 slots and 4 seats, so blocks 0 to 3 begin in the
+// slots and 4 to 7 in the seats.
+const (
+	slots = 4
+	seats = 4
+)
+
+var exchange = layout.Spec{Kind: layout.MPMC, Payload: layout.Fixed, Cap: slots, Elem: layout.Elem{Size: 8, Align: 8}, Pack: 8, Seats: seats, Fence: layout.Full}
+
+// dead is an MPMC ring whose words a test writes as if some owners had died.
+type dead struct {
+	t     *testing.T
+	s     *shm.Segment
+	codec layout.SlotCodec
+	words []uint64
+	seats []layout.Seat
+}
+
+func newDead(t *testing.T) *dead {
+	s, err := shm.CreateTemp(exchange)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, s)
+	h := s.Header()
+	return &dead{t, s, h.Geometry.SlotCodec(), layout.WordsAt(s.Memory(), &h.Geometry), layout.SeatsAt(s.Memory(), seats)}
+}
+
+func (d *dead) header(block uint64) *uint64 {
+	h := d.s.Header()
+	return (*uint64)(unsafe.Pointer(&d.s.Memory()[h.Geometry.BlockOff(block)]))
+}
+
+func (d *dead) slot(version, block uint64) {
+	atomic.StoreUint64(&d.words[version>>1%slots], uint64(d.codec.Pack(version, block)))
+}
+
+// leaves writes what the owner of a seat had recorded when it was killed.
+func (d *dead) leaves(seat, kind int, give, get, ver uint64) {
+	line := &d.seats[seat]
+	line.Role.Store(uint32(layout.RoleConsumer))
+	line.State.Store(layout.SeatTaken)
+	atomic.StoreUint64(&line.Ver, ver)
+	atomic.StoreUint64(&line.Rec, uint64(layout.MakeSeatRec(kind, give, get)))
+}
+
+func (d *dead) rec(seat int) layout.SeatRec {
+	return layout.SeatRec(atomic.LoadUint64(&d.seats[seat].Rec))
+}
+
+// owns checks what a seat turned out to own.
+func (d *dead) owns(what string, seat int, block uint64, message bool) {
+	d.t.Helper()
+	kind, state := layout.RecHeld, uint32(layout.SeatFree)
+	if message {
+		kind, state = layout.RecUnacked, layout.SeatOrphan
+	}
+	if rec, st := d.rec(seat), d.seats[seat].State.Load(); rec != layout.MakeSeatRec(kind, block, 0) || st != state {
+		d.t.Errorf("%s: seat %d has kind %d, block %d (get %d), state %d, want kind %d, block %d, state %d",
+			what, seat, rec.Kind(), rec.Give(), rec.Get(), st, kind, block, state)
+	}
+}
+
+// conserved checks that every block is in exactly one slot or seat.
+func (d *dead) conserved(what string) {
+	d.t.Helper()
+	where := map[uint64]string{}
+	put := func(block uint64, at string) {
+		if where[block] != "" || block >= slots+seats {
+			d.t.Errorf("%s: block %d is in %s and in %s", what, block, where[block], at)
+		}
+		where[block] = at
+	}
+	for i, w := range d.words {
+		_, block := d.codec.Unpack(layout.SlotWord(w), uint64(i))
+		put(block, fmt.Sprint("slot ", i))
+	}
+	for i := range d.seats {
+		put(d.rec(i).Give(), fmt.Sprint("seat ", i))
+	}
+	if len(where) != slots+seats {
+		d.t.Errorf("%s: %d blocks of %d are left", what, len(where), slots+seats)
+	}
+}
+
+// Every exchange in this table is of seat 0, which gives block 4. Position 1 is what it
+// is about: the slot has version before, and block get in it.
+func TestRecoveryJudges(t *testing.T) {
+	const give, get = 4, 1
+	for _, kind := range []int{layout.RecSending, layout.RecTaking} {
+		before := uint64(2) // free for position 1
+		after := before + 1
+		if kind == layout.RecTaking {
+			before, after = 3, 2*(1+slots) // holds message 1; then free a lap on
+		}
+		// begun is what the owner has stored before its swap.
+		begun := func(d *dead) {
+			d.slot(before, get)
+			*d.header(get) = before
+			*d.header(give) = after
+			d.leaves(0, kind, give, get, before)
+		}
+		message := kind == layout.RecTaking
+		next := after + 1 // the slot's version after one more exchange
+		if after&1 == 1 {
+			next = after - 1 + 2*slots
+		}
+		tests := []struct {
+			name    string
+			happens func(d *dead)
+			seat    uint64 // its block, afterwards
+			message bool
+			unknown bool
+		}{
+			{"nothing was swapped", func(d *dead) {}, give, false, false},
+			{"swapped, nobody came since", func(d *dead) {
+				d.slot(after, give)
+			}, get, message, false},
+			{"somebody else was first", func(d *dead) {
+				d.slot(after, 5)
+				*d.header(5) = after
+				d.leaves(1, layout.RecHeld, get, 0, 0)
+			}, give, false, false},
+			{"swapped, and our block was given on", func(d *dead) {
+				// Seat 1 took give out of the slot for 5, and put it into slot 2 for 2.
+				d.slot(next, 5)
+				*d.header(5) = next
+				d.slot(5, give)
+				*d.header(give) = 5
+				d.leaves(1, layout.RecHeld, 2, 0, 0)
+			}, get, message, false},
+			{"somebody else was first, and the block we wanted was given on", func(d *dead) {
+				// Seat 1 swapped 5 for get and put get into slot 2; seat 2 moved the slot on.
+				d.slot(next, 6)
+				*d.header(6) = next
+				d.slot(5, get)
+				*d.header(get) = 5
+				d.leaves(1, layout.RecHeld, 2, 0, 0)
+				d.leaves(2, layout.RecHeld, 5, 0, 0)
+			}, give, false, false},
+			{"swapped, and somebody has our block", func(d *dead) {
+				d.slot(next, 5)
+				*d.header(5) = next
+				d.leaves(1, layout.RecHeld, give, 0, 0)
+			}, get, message, false},
+			{"swapped, and somebody has our block and its message", func(d *dead) {
+				d.slot(next, 5)
+				*d.header(5) = next
+				d.leaves(1, layout.RecUnacked, give, 0, 0)
+			}, get, message, false},
+			{"somebody else was first, and has the block we wanted", func(d *dead) {
+				d.slot(next, 6)
+				*d.header(6) = next
+				d.leaves(1, layout.RecHeld, get, 0, 0)
+				d.leaves(2, layout.RecHeld, 5, 0, 0)
+			}, give, false, false},
+			{"swapped, and somebody who is dead too saw our block in the slot", func(d *dead) {
+				d.slot(next, 5)
+				*d.header(5) = next
+				kind := layout.RecTaking
+				if after&1 == 0 {
+					kind = layout.RecSending
+				}
+				d.leaves(1, kind, 5, give, after)
+			}, get, message, false},
+		}
+		for _, test := range tests {
+			what := fmt.Sprintf("kind %d, %s", kind, test.name)
+			for _, twice := range []bool{false, true} {
+				d := newDead(t)
+				begun(d)
+				test.happens(d)
+				line := d.rec(0)
+				if _, err := d.s.Reap(); err != nil {
+					t.Fatalf("%s: %v", what, err)
+				}
+				d.owns(what, 0, test.seat, test.message)
+				if reapAgain(d); !t.Failed() {
+					d.conserved(what)
+				}
+				d.owns(what+", again", 0, test.seat, test.message)
+				if twice && !t.Failed() { // recovery died before its record: the same question, others settled
+					d.seats[0].State.Store(layout.SeatTaken)
+					atomic.StoreUint64(&d.seats[0].Rec, uint64(line))
+					if n, err := d.s.Reap(); n != 1 || err != nil {
+						t.Errorf("%s: Reap once more = %d, %v", what, n, err)
+					}
+					d.owns(what+", judged twice", 0, test.seat, test.message)
+					// It died between the record and the state.
+					d.seats[0].State.Store(layout.SeatTaken)
+					if n, err := d.s.Reap(); n != 1 || err != nil {
+						t.Errorf("%s: Reap once more = %d, %v", what, n, err)
+					}
+					d.owns(what+", cut short", 0, test.seat, test.message)
+					d.conserved(what)
+				}
+			}
+		}
+	}
+}
+
+func reapAgain(d *dead) {
+	d.t.Helper()
+	if n, err := d.s.Reap(); n != 0 || err != nil {
+		d.t.Errorf("a second Reap = %d, %v, want nothing left to settle", n, err)
+	}
+}
+
+// A living peer between its swap and its next store leaves the question open. The seat
+// waits, others are taken meanwhile, and nothing is counted.
+func TestRecoveryWaits(t *testing.T) {
+	const give, get = 4, 1
+	d := newDead(t)
+	d.slot(2, get)
+	*d.header(get), *d.header(give) = 2, 3
+	d.leaves(0, layout.RecSending, give, get, 2)
+	// Either seat 0 put 4 into the slot and the living seat 1 swapped 5 for it, or
+	// seat 1 was first of all with 5 and ... its record says nothing yet.
+	path := take(t, d.s, layout.RoleProducer) // seat 0 is dead: judged, not swapped, free and taken
+	if path.Index != 0 || path.Block != give {
+		t.Fatalf("took seat %d with block %d, want the dead one with its block %d", path.Index, path.Block, give)
+	}
+	leave(t, path)
+
+	d.leaves(0, layout.RecSending, give, get, 2)
+	other, err := shm.OpenFile(d.s.File()) // another party
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	d.seats[0].State.Store(layout.SeatFree) // so that the living one does not settle it on its way in
+	atomic.StoreUint64(&d.seats[0].Rec, uint64(layout.MakeSeatRec(layout.RecHeld, give, 0)))
+	first, living := take(t, other, layout.RoleConsumer), take(t, other, layout.RoleConsumer)
+	leave(t, first)
+	d.leaves(0, layout.RecSending, give, get, 2)
+	atomic.StoreUint64(&living.Line.Ver, 3)
+	atomic.StoreUint64(&living.Line.Rec, uint64(layout.MakeSeatRec(layout.RecTaking, 5, give)))
+	d.slot(2*(1+slots), 5)
+	*d.header(5) = 2 * (1 + slots)
+
+	reaped := d.s.Control().Reaped.Load()
+	if n, err := d.s.Reap(); n != 0 || err != nil {
+		t.Fatalf("Reap = %d, %v, want the question left open", n, err)
+	}
+	if o, err := d.s.Adopt(); o != nil || err != nil {
+		t.Fatalf("Adopt = %v, %v, want nothing", o, err)
+	}
+	seat := take(t, d.s, layout.RoleConsumer)
+	if seat.Index != 2 {
+		t.Errorf("took seat %d, want 2: 0 is in doubt and 1 taken", seat.Index)
+	}
+	if d.rec(0) != layout.MakeSeatRec(layout.RecSending, give, get) || d.seats[0].State.Load() != layout.SeatTaken {
+		t.Error("the seat in doubt was touched")
+	}
+	if n := d.s.Control().Reaped.Load() - reaped; n != 0 {
+		t.Errorf("%d seats are counted as settled, none was", n)
+	}
+	// The living one goes on: it has our block, so we swapped.
+	atomic.StoreUint64(&living.Line.Rec, uint64(layout.MakeSeatRec(layout.RecUnacked, give, 0)))
+	if n, err := d.s.Reap(); n != 1 || err != nil {
+		t.Fatalf("Reap = %d, %v, want the seat settled", n, err)
+	}
+	d.owns("decided later", 0, get, false)
+	d.conserved("decided later")
+	if n := d.s.Control().Reaped.Load() - reaped; n != 1 {
+		t.Errorf("%d seats are counted as settled, want 1", n)
+	}
+	leave(t, seat)
+	leave(t, living)
+}
+
+func TestRecoveryAdoption(t *testing.T) {
+	d := newDead(t)
+	// Seat 0 held message 7 in block 4 with two elements released, seat 1 had just taken one.
+	d.leaves(0, layout.RecUnacked, 4, 0, 0)
+	d.seats[0].Part = 2
+	d.slot(2*(1+slots), 5)
+	*d.header(5) = 2 * (1 + slots)
+	*d.header(1) = 3
+	d.leaves(1, layout.RecTaking, 5, 1, 3)
+	d.seats[1].Part = 6 // of an earlier block
+
+	p := take(t, d.s, layout.RoleProducer) // gets no seat with a message in it
+	if p.Index != 2 || p.Unacked {
+		t.Fatalf("a producer got seat %d, unacked %v", p.Index, p.Unacked)
+	}
+	d.owns("settled", 0, 4, true)
+	d.owns("settled", 1, 1, true)
+	d.conserved("settled")
+	if a, b := d.seats[0].Part, d.seats[1].Part; a != 2 || b != 0 {
+		t.Errorf("%d and %d elements are called released, want 2 and 0", a, b)
+	}
+	c := take(t, d.s, layout.RoleConsumer) // sits down where a message waits
+	if c.Index != 0 || !c.Unacked || c.Block != 4 || c.Line.Part != 2 {
+		t.Fatalf("a consumer got seat %d, block %d, unacked %v, part %d", c.Index, c.Block, c.Unacked, c.Line.Part)
+	}
+	o := adopt(t, d.s)
+	if o == nil || o.Block != 1 || o.Line != &d.seats[1] {
+		t.Fatalf("Adopt = %+v, want block 1 of seat 1", o)
+	}
+	if again := adopt(t, d.s); again != nil {
+		t.Fatalf("Adopt gave %+v away twice", again)
+	}
+	other, err := shm.OpenFile(d.s.File())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if taken := adopt(t, other); taken != nil {
+		t.Fatalf("another process adopted %+v at the same time", taken)
+	}
+	if err := o.Drop(); err != nil { // to the next
+		t.Fatal(err)
+	}
+	if o = adopt(t, other); o == nil || o.Block != 1 {
+		t.Fatalf("Adopt after Drop = %+v", o)
+	}
+	if err := o.Release(); err != nil {
+		t.Fatal(err)
+	}
+	d.owns("delivered", 1, 1, false)
+	if o := adopt(t, d.s); o != nil {
+		t.Fatalf("Adopt = %+v after the last was delivered", o)
+	}
+	leave(t, c) // with its message still in hand
+	d.owns("left", 0, 4, true)
+	if o = adopt(t, d.s); o == nil || o.Block != 4 || o.Line.Part != 2 {
+		t.Fatalf("Adopt = %+v, want block 4, two elements released", o)
+	}
+	// An adopter dies behind its record: the seat says delivered, and is free to take.
+	if err := o.Release(); err != nil {
+		t.Fatal(err)
+	}
+	d.seats[0].State.Store(layout.SeatOrphan)
+	if o := adopt(t, d.s); o != nil {
+		t.Fatalf("Adopt = %+v, want nothing: it was delivered", o)
+	}
+	q := take(t, d.s, layout.RoleProducer)
+	if q.Index != 0 || q.Unacked || q.Block != 4 {
+		t.Errorf("took seat %d, block %d, unacked %v, want 0, 4 and false", q.Index, q.Block, q.Unacked)
+	}
+	leave(t, q)
+	leave(t, p)
+	d.conserved("in the end")
+}
+
+func adopt(t *testing.T, s *shm.Segment) *shm.Orphan {
+	t.Helper()
+	o, err := s.Adopt()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// What no owner leaves behind makes the ring corrupt, and whoever finds it gets an error.
+func TestRecoveryRefusesDamage(t *testing.T) {
+	for name, rec := range map[string]layout.SeatRec{
+		"no kind":        layout.MakeSeatRec(0, 4, 0),
+		"unknown kind":   layout.MakeSeatRec(9, 4, 0),
+		"give too large": layout.MakeSeatRec(layout.RecHeld, slots+seats, 0),
+		"get too large":  layout.MakeSeatRec(layout.RecSending, 4, slots+seats),
+	} {
+		for _, way := range []string{"Reap", "Take", "Adopt"} {
+			d := newDead(t)
+			d.leaves(0, layout.RecHeld, 4, 0, 0)
+			atomic.StoreUint64(&d.seats[0].Rec, uint64(rec))
+			var err error
+			switch way {
+			case "Reap":
+				_, err = d.s.Reap()
+			case "Take":
+				_, err = d.s.Take(layout.RoleConsumer, "test")
+			case "Adopt":
+				_, err = d.s.Adopt()
+			}
+			if !errors.Is(err, layout.ErrCorrupt) || d.s.Control().State.Load() != layout.StateCorrupt || d.s.Control().Reason.Load() != layout.ReasonSeat {
+				t.Errorf("%s, %s: %v, state %d, reason %d", name, way, err, d.s.Control().State.Load(), d.s.Control().Reason.Load())
+			}
+		}
+	}
+}
