@@ -86,7 +86,7 @@ func (v *recvVerb) recv(s *shm.Segment, mode framing, stop *stopper) (err error)
 			err = e
 		}
 	}()
-	in := &recvStream{MsgConsumer: c, mode: mode, limit: v.count, ahead: aheadIn(s), patience: patience{stop: stop, spin: v.spin}}
+	in := &recvStream{MsgConsumer: c, mode: mode, alone: s.Spec().Kind == layout.MPMC, limit: v.count, ahead: aheadIn(s), patience: patience{stop: stop, spin: v.spin}}
 	progressEnd := func() {}
 	if mode == raw && !isTerminal(1) {
 		widen(1)

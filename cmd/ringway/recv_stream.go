@@ -14,6 +14,7 @@ type recvStream struct {
 	tally
 	ahead
 	mode  framing
+	alone bool  // on an mpmc ring: only the message in hand is ours to look at
 	limit int64 // messages to take, 0: no limit
 	batch int   // bytes of messages that one write carries at most, unless one alone has more
 
@@ -65,6 +66,17 @@ func (r *recvStream) run() error {
 // deliver writes the oldest message, and with it what waits behind, and releases what
 // it wrote. The oldest one is msg, which was peeked.
 func (r *recvStream) deliver(msg []byte) error {
+	if r.alone {
+		r.clear()
+		r.put(msg)
+		if err := r.flush(); err != nil {
+			return err
+		}
+		n := len(msg)
+		r.Release()
+		r.add(1, n)
+		return nil
+	}
 	r.restart()
 	left := uint64(batchBytes) // of messages; more do not fit a batch
 	if r.limit != 0 {

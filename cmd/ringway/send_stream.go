@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"ringway/layout"
 	"ringway/ring"
 	"ringway/shm"
 )
@@ -28,6 +29,8 @@ const defaultChunk = 32 << 10
 // once, large enough that system calls do not matter.
 func (s *sendStream) cut(chunk int, text string) error {
 	switch {
+	case chunk == 0 && s.segment.Spec().Kind == layout.MPMC:
+		s.chunk = max(1, min(defaultChunk, s.MaxLen()))
 	case chunk == 0:
 		s.chunk = max(1, min(defaultChunk, s.segment.Spec().Cap/8, s.MaxLen()))
 	case s.elem != 0:
@@ -85,6 +88,19 @@ func (s *sendStream) reserve(n int) ([]byte, error) {
 		}
 		if err := s.wait(s.MsgProducer); err != nil {
 			return nil, err
+		}
+	}
+}
+
+// commit publishes the reservation; on an mpmc ring that is what waits for room.
+func (s *sendStream) commit(n int) error {
+	for {
+		err := s.Commit(n)
+		if err != ring.ErrFull {
+			return err
+		}
+		if err := s.wait(s.MsgProducer); err != nil {
+			return err
 		}
 	}
 }
@@ -191,7 +207,7 @@ func (s *sendStream) whole(n, extra int) error {
 		s.Abort()
 		return err
 	}
-	if err := s.Commit(n); err != nil {
+	if err := s.commit(n); err != nil {
 		return err
 	}
 	s.accept(n, n+extra)
@@ -239,7 +255,7 @@ func (s *sendStream) raw() error {
 			}
 			return err
 		}
-		if err := s.Commit(n); err != nil {
+		if err := s.commit(n); err != nil {
 			return err
 		}
 		s.accept(n, n)
