@@ -2,7 +2,10 @@ package bench
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"ringway/layout"
 	"ringway/ring"
@@ -38,8 +41,13 @@ func registerBlocks[T elem8 | elem64](slots int) {
 	}
 	add("tp", 1)
 	add("pack", 32)
-	RegisterScenario(Scenario{Name: fmt.Sprintf("vyukov tp %d %d", spec.Elem.Size, slots), Bytes: vyukovBytes[T](slots),
-		Attach: func(side Side, _ string, mem []byte) (func(int), error) {
+	RegisterScenario(Scenario{Name: fmt.Sprintf("vyukov tp %d %d", spec.Elem.Size, slots),
+		Attach: func(side Side, dir string, _ []byte) (func(int), error) {
+			// A file of its own: the pair's memory is for scenarios that begin anew each time.
+			mem, err := mapFile(filepath.Join(dir, fmt.Sprintf("vyukov-%d", spec.Elem.Size)), vyukovBytes[T](slots))
+			if err != nil {
+				return nil, err
+			}
 			q := vyukovIn[T](mem, slots)
 			if side == ProducerSide {
 				q.init() // attaches first
@@ -49,6 +57,19 @@ func registerBlocks[T elem8 | elem64](slots int) {
 			}
 			return func(n int) { pushVyukov(q, n) }, nil
 		}})
+}
+
+// mapFile maps a file of n bytes, which it makes if there is none.
+func mapFile(path string, n int) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // the mapping stays
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, int64(n)); err != nil {
+		return nil, err
+	}
+	return unix.Mmap(int(f.Fd()), 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
 }
 
 func blocksWay[T elem8 | elem64](side Side, seg *shm.Segment, batch int) (func(int), error) {
