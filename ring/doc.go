@@ -32,6 +32,15 @@
 // Shutdown is exact: what was pushed with nil before it is delivered, what was
 // refused is not.
 //
+// # Many on both sides
+//
+// An MPMC ring (layout.MPMC) takes as many producers and consumers as it has seats,
+// through the same calls. Nobody on it ever waits for a particular peer: one that dies or
+// stops, at any instruction, is in nobody's way. Elements come in the order in which they
+// were pushed, each to one consumer; with Spec.Pack above 1 the order is that of batches. What
+// a dead consumer had taken and not released goes to another, for which Redelivered reports
+// true: when somebody attaches, when a blocked call's park runs out, or on Segment.Reap.
+//
 // # Errors
 //
 // Not now is a sentinel: ErrFull, ErrEmpty. The end is shm.ErrClosed. A damaged ring
