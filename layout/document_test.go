@@ -25,7 +25,7 @@ func TestDocument(t *testing.T) {
 		{packOff, "u32", "pack"}, {seatsOff, "u32", "seats"}, {strideOff, "u64", "stride"}, {blocksOff, "u64", "blocks"},
 		{controlOff, "u64", "control"}, {seatOff, "u64", "seat"}, {wordOff, "u64", "word"}, {dataOff, "u64", "data"},
 		{fileSizeOff, "u64", "file size"}, {uidOff, "u32", "uid"}, {pidOff, "u32", "pid"}, {createdOff, "i64", "created"},
-		{idOff, "u8[16]", "id"}, {bootOff, "u8[16]", "boot id"}, {crcOff, "u32", "crc"}, {readyOff, "u64", "ready"},
+		{idOff, "u8[16]", "id"}, {bootOff, "u8[16]", "boot id"}, {sentOff, "u64", "sent"}, {freedOff, "u64", "freed"}, {crcOff, "u32", "crc"}, {readyOff, "u64", "ready"},
 		{4096, "u64", "tail"}, {4224, "u64", "head"}, {4352, "u32", "not empty"}, {4480, "u32", "not full"}, {4608, "u32", "state"},
 		{4612, "u32", "reason"}, {4616, "u64", "where"}, {4624, "u64", "seal"}, {4736, "u64", "claim"}, {4864, "u64", "reaped"}, {4992, "u64", "orphans"},
 		{0, "u32", "state"}, {4, "u32", "epoch"}, {8, "u32", "role"}, {12, "u32", "pid"}, {16, "u64", "start"}, {24, "i64", "since"},

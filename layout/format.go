@@ -14,13 +14,12 @@ func (h *Header) Format(mem []byte) {
 	codec := g.SlotCodec()
 	for i, words := 0, WordsAt(mem, g); i < len(words); i++ {
 		words[i] = uint64(codec.Pack(2*uint64(i), uint64(i))) // slot i is free for position i and names block i
-		binary.LittleEndian.PutUint64(mem[g.BlockOff(uint64(i)):], 2*uint64(i))
+		binary.LittleEndian.PutUint64(mem[g.FreedOff+uint64(i)*VersionStride:], 2*uint64(i))
 	}
 	for i, seats := 0, SeatsAt(mem, g.Spec.Seats); i < len(seats); i++ {
 		seats[i].Rec = uint64(MakeSeatRec(RecHeld, uint64(g.Spec.Cap+i), 0))
 	}
 }
 
-// BlockOff is where an MPMC block begins: the version at which its last giver put
-// it, then an element count or a message length, then, from BlockHeader on, the payload.
+// BlockOff is where an MPMC block begins: Lead bytes, then the payload.
 func (g *Geometry) BlockOff(block uint64) uint64 { return g.DataOff + block*g.Stride }

@@ -59,17 +59,20 @@ func TestFormat(t *testing.T) {
 		// Nothing else: wipe what was named above and look.
 		clear(mem[:HeaderSize])
 		ControlAt(mem).State.Store(0)
-		clear(mem[g.WordOff:g.DataOff])
+		if g.Spec.Kind == MPMC {
+			clear(mem[g.WordOff:g.SentOff])
+		}
 		for i := range g.Blocks {
 			// A slot's block was put there as free for the slot's first position; a seat's, nowhere yet.
 			want := 2 * i
 			if i >= uint64(g.Spec.Cap) {
 				want = 0
 			}
-			if got := words[g.BlockOff(i)/8]; got != want {
-				t.Errorf("%v: block %d begins with %d, want %d", spec, i, got, want)
+			_, freed := VersionsAt(mem, &g)
+			if freed[i] != want {
+				t.Errorf("%v: block %d was given back at %d, want %d", spec, i, freed[i], want)
 			}
-			words[g.BlockOff(i)/8] = 0
+			freed[i] = 0
 		}
 		for i := range SeatsAt(mem, g.Spec.Seats) {
 			SeatsAt(mem, g.Spec.Seats)[i].Rec = 0

@@ -13,9 +13,10 @@ const (
 	ControlOff = HeaderSize
 	SeatOff    = ControlOff + Page
 
-	WordStride  = 8  // MPMC slot words, packed
-	BlockHeader = 16 // MPMC: giver's version, then element count or message length
-	blockAlign  = 64
+	WordStride    = 8 // MPMC slot words, packed
+	VersionStride = 8 // MPMC block versions, packed
+	CountSize     = 8 // MPMC blocks of messages or of several elements begin with a length or count
+	blockAlign    = 64
 )
 
 // Geometry is where everything lies in a segment: byte offsets from its start
@@ -26,6 +27,8 @@ type Geometry struct {
 	Stride   uint64 // SPSC fixed: of one slot; MPMC: of one block; SPSC messages: 1
 	Blocks   uint64 // MPMC: slots + seats; else 0
 	WordOff  uint64 // MPMC: first slot word; else equal to DataOff
+	SentOff  uint64 // MPMC: the versions at which blocks were last sent; else 0
+	FreedOff uint64 // MPMC: those at which they were last given back; else 0
 	DataOff  uint64
 	DataSize uint64
 	FileSize int64
@@ -44,8 +47,10 @@ func (s Spec) Geometry() (Geometry, error) {
 	g.WordOff = end
 	if s.Kind == MPMC {
 		g.Blocks = uint64(s.Cap) + uint64(s.Seats)
-		g.Stride = alignUp(BlockHeader+uint64(s.Pack)*size, blockAlign)
-		end = alignUp(end+uint64(s.Cap)*WordStride, Page)
+		g.Stride = blockStride(g.Lead() + uint64(s.Pack)*size)
+		g.SentOff = alignUp(end+uint64(s.Cap)*WordStride, Page)
+		g.FreedOff = alignUp(g.SentOff+g.Blocks*VersionStride, Page)
+		end = alignUp(g.FreedOff+g.Blocks*VersionStride, Page)
 		hi, lo := bits.Mul64(g.Blocks, g.Stride)
 		if hi != 0 || lo > MaxFile {
 			return Geometry{}, tooBig(s)
@@ -64,6 +69,24 @@ func (s Spec) Geometry() (Geometry, error) {
 	}
 	g.FileSize = int64(alignUp(end+g.DataSize, Page))
 	return g, nil
+}
+
+// Lead is how many bytes of an MPMC block come before its payload: the count or the
+// length, which a block of always one element does without.
+func (g *Geometry) Lead() uint64 {
+	if g.Spec.Payload == Fixed && g.Spec.Pack == 1 {
+		return 0
+	}
+	return CountSize
+}
+
+// blockStride keeps small blocks within one cache line, as many as fit, and lets
+// others begin at one.
+func blockStride(size uint64) uint64 {
+	if size > blockAlign {
+		return alignUp(size, blockAlign)
+	}
+	return max(8, uint64(1)<<bits.Len64(size-1))
 }
 
 // MaxMsg is the longest message in bytes, 0 for a ring of fixed elements.

@@ -48,6 +48,8 @@ const (
 	createdOff  = 128 // i64
 	idOff       = 136 // 16 bytes
 	bootOff     = 152 // 16 bytes
+	sentOff     = 168 // u64
+	freedOff    = 176 // u64
 	crcOff      = 252 // u32, CRC-32C of bytes 0 to 251
 	readyOff    = 256 // u64, on a line of its own; outside the CRC
 	headerBytes = 264
@@ -93,6 +95,8 @@ func (h *Header) Encode(mem []byte) {
 	le.PutUint64(b[controlOff:], ControlOff)
 	le.PutUint64(b[seatOff:], SeatOff)
 	le.PutUint64(b[wordOff:], g.WordOff)
+	le.PutUint64(b[sentOff:], g.SentOff)
+	le.PutUint64(b[freedOff:], g.FreedOff)
 	le.PutUint64(b[dataOff:], g.DataOff)
 	le.PutUint64(b[fileSizeOff:], uint64(g.FileSize))
 	le.PutUint32(b[uidOff:], h.Origin.UID)
@@ -158,7 +162,7 @@ func Validate(page []byte, size int64) (Header, error) {
 	}
 	if le.Uint32(b[sizeOff:]) != HeaderSize || le.Uint64(b[controlOff:]) != ControlOff || le.Uint64(b[seatOff:]) != SeatOff ||
 		le.Uint64(b[strideOff:]) != g.Stride || le.Uint64(b[blocksOff:]) != g.Blocks || le.Uint64(b[wordOff:]) != g.WordOff ||
-		le.Uint64(b[dataOff:]) != g.DataOff || le.Uint64(b[fileSizeOff:]) != uint64(g.FileSize) {
+		g.Spec.Kind == MPMC && (le.Uint64(b[sentOff:]) != g.SentOff || le.Uint64(b[freedOff:]) != g.FreedOff) || le.Uint64(b[dataOff:]) != g.DataOff || le.Uint64(b[fileSizeOff:]) != uint64(g.FileSize) {
 		return bad("its offsets do not follow from its spec (%v)", spec)
 	}
 	if size != g.FileSize {

@@ -17,7 +17,7 @@ func TestGoldenOffsets(t *testing.T) {
 	}{
 		{"Line", Line, 128}, {"Page", Page, 4096}, {"HeaderSize", HeaderSize, 4096},
 		{"ControlOff", ControlOff, 4096}, {"SeatOff", SeatOff, 8192},
-		{"WordStride", WordStride, 8}, {"BlockHeader", BlockHeader, 16}, {"RecordHeader", RecordHeader, 8},
+		{"WordStride", WordStride, 8}, {"VersionStride", VersionStride, 8}, {"CountSize", CountSize, 8}, {"RecordHeader", RecordHeader, 8},
 
 		{"magic", magicOff, 0}, {"major", majorOff, 8}, {"minor", minorOff, 10}, {"header size", sizeOff, 12},
 		{"compat", compatOff, 16}, {"ro compat", roCompatOff, 20}, {"incompat", incompatOff, 24},
@@ -26,7 +26,7 @@ func TestGoldenOffsets(t *testing.T) {
 		{"pack", packOff, 56}, {"seats", seatsOff, 60}, {"stride", strideOff, 64}, {"blocks", blocksOff, 72},
 		{"control", controlOff, 80}, {"seat", seatOff, 88}, {"word", wordOff, 96}, {"data", dataOff, 104},
 		{"file size", fileSizeOff, 112}, {"uid", uidOff, 120}, {"pid", pidOff, 124}, {"created", createdOff, 128},
-		{"id", idOff, 136}, {"boot", bootOff, 152}, {"crc", crcOff, 252}, {"ready", readyOff, 256},
+		{"id", idOff, 136}, {"boot", bootOff, 152}, {"sent", sentOff, 168}, {"freed", freedOff, 176}, {"crc", crcOff, 252}, {"ready", readyOff, 256},
 
 		{"Control", unsafe.Sizeof(c), 4096},
 		{"Control.Tail", unsafe.Offsetof(c.Tail), 0}, {"Control.Head", unsafe.Offsetof(c.Head), 128},

@@ -46,6 +46,9 @@ func (c SlotCodec) Unpack(w SlotWord, slot uint64) (version, block uint64) {
 	return (lap<<c.slotBits|slot)<<1 | full, block
 }
 
+// Full returns the bit that says that the block holds a message; the bits below name the block.
+func (c SlotCodec) Full() SlotWord { return 1 << c.blockBits }
+
 // Seal returns the bit that seals a slot word.
 func (c SlotCodec) Seal() SlotWord { return 1 << (c.blockBits + 1) }
 

@@ -122,13 +122,14 @@ func TestFileSize(t *testing.T) {
 		{"spsc message", spscM, 4 * 4096},
 		{"spsc message 4 GiB", with(spscM, func(s *Spec) { s.Cap = 1 << 32 }), 3*4096 + 1<<32},
 		{"spsc, 1024 seats", with(spscF, func(s *Spec) { s.Seats = 1024 }), 8192 + 1024*128 + 4096},
-		{"mpmc fixed", mpmcF, 3*4096 + 4096 + 4096},                                                                             // 6 blocks of 64
-		{"mpmc fixed, header fills a block", with(mpmcF, func(s *Spec) { s.Elem = big(48); s.Cap = 64 }), 3*4096 + 4096 + 8192}, // 66 of 64
-		{"mpmc fixed, one byte more", with(mpmcF, func(s *Spec) { s.Elem = big(49); s.Cap = 64 }), 3*4096 + 4096 + 3*4096},      // 66 of 128
-		{"mpmc fixed, packed", with(mpmcF, func(s *Spec) { s.Pack = 6 }), 3*4096 + 4096 + 4096},                                 // 6 of 64
-		{"mpmc message", mpmcM, 3*4096 + 4096 + 4096},                                                                           // 6 of 128
-		{"mpmc, words fill a page", with(mpmcF, func(s *Spec) { s.Cap = 512 }), 3*4096 + 4096 + 9*4096},                         // 514 of 64
-		{"mpmc, words need two", with(mpmcF, func(s *Spec) { s.Cap = 1024 }), 3*4096 + 8192 + 17*4096},                          // 1026 of 64
+		{"mpmc fixed", mpmcF, 3*4096 + 3*4096 + 4096},                                                                         // 6 blocks of 8
+		{"mpmc fixed, an element fills a line", with(mpmcF, func(s *Spec) { s.Elem = big(64); s.Cap = 64 }), 6*4096 + 2*4096}, // 66 of 64
+		{"mpmc fixed, one byte more", with(mpmcF, func(s *Spec) { s.Elem = big(65); s.Cap = 64 }), 6*4096 + 3*4096},           // 66 of 128
+		{"mpmc fixed, packed", with(mpmcF, func(s *Spec) { s.Pack = 7 }), 6*4096 + 4096},                                      // 6 of 64
+		{"mpmc fixed, packed, one more", with(mpmcF, func(s *Spec) { s.Pack = 8; s.Cap = 32 }), 6*4096 + 2*4096},              // 34 of 128
+		{"mpmc message", mpmcM, 6*4096 + 4096},                                                                                // 6 of 128
+		{"mpmc, words fill a page", with(mpmcF, func(s *Spec) { s.Cap = 512 }), 3*4096 + 4096 + 3*8192},                       // 514 of 8, three times
+		{"mpmc, words need two", with(mpmcF, func(s *Spec) { s.Cap = 1024 }), 3*4096 + 8192 + 3*3*4096},                       // 1026 of 8
 
 		{"just below a tebibyte", with(spscF, func(s *Spec) { s.Cap, s.Elem = 1<<10, big(1<<30-4096) }), 3*4096 + (1<<30-4096)<<10},
 		{"data alone is a tebibyte", with(spscF, func(s *Spec) { s.Cap, s.Elem = 1<<10, big(1<<30) }), 0},
@@ -137,8 +138,8 @@ func TestFileSize(t *testing.T) {
 		{"mpmc product beyond 64 bits", with(mpmcF, func(s *Spec) { s.Cap, s.Elem, s.Pack = 1<<29, big(1<<30), 1<<16 }), 0},
 		// 2^29+2 blocks of 2^35-64 bytes: modulo 2^64 that is 32 GiB, which would do.
 		{"mpmc product wraps to something small", with(mpmcF, func(s *Spec) { s.Cap, s.Elem, s.Pack = 1<<29, big(1<<30-3), 32 }), 0},
-		{"mpmc blocks just too many", with(mpmcF, func(s *Spec) { s.Cap, s.Elem = 1<<29, big(2048-16) }), 0},
-		{"mpmc blocks within", with(mpmcF, func(s *Spec) { s.Cap, s.Elem = 1<<29, big(1024-16) }), 3*4096 + 1<<32 + (1<<29+2)<<10 + 2048},
+		{"mpmc blocks just too many", with(mpmcF, func(s *Spec) { s.Cap, s.Elem = 1<<29, big(2048) }), 0},
+		{"mpmc blocks within", with(mpmcF, func(s *Spec) { s.Cap, s.Elem = 1<<29, big(1024) }), 3*4096 + 1<<32 + 2*(1<<32+4096) + (1<<29+2)<<10 + 2048},
 	} {
 		got, err := c.spec.FileSize()
 		switch {
@@ -189,13 +190,16 @@ func TestGeometryWithinLimits(t *testing.T) {
 		}{
 			{"seats end before the words", SeatOff+uint64(g.Spec.Seats)*Line <= g.WordOff},
 			{"words end before the data", words <= g.DataOff},
+			{"versions lie between", g.Spec.Kind == SPSC && g.SentOff == 0 && g.FreedOff == 0 ||
+				words <= g.SentOff && g.SentOff+8*g.Blocks <= g.FreedOff && g.FreedOff+8*g.Blocks <= g.DataOff},
 			{"data ends within the file", g.DataOff+g.DataSize <= uint64(g.FileSize)},
 			{"the file ends below the locks", g.FileSize <= LockByte(0)},
-			{"regions begin at pages", g.WordOff%Page == 0 && g.DataOff%Page == 0 && g.FileSize%Page == 0},
+			{"regions begin at pages", g.WordOff%Page == 0 && g.SentOff%Page == 0 && g.FreedOff%Page == 0 && g.DataOff%Page == 0 && g.FileSize%Page == 0},
 			{"no page is wasted", uint64(g.FileSize)-g.DataOff-g.DataSize < Page},
 			{"units fill the data", g.Stride*units == g.DataSize},
 			{"blocks", g.Blocks == 0 == (g.Spec.Kind == SPSC) && (g.Blocks == 0 || g.Blocks == uint64(g.Spec.Cap+g.Spec.Seats))},
-			{"blocks begin at 64", g.Spec.Kind == SPSC || g.Stride%64 == 0 && g.Stride >= BlockHeader+uint64(g.Spec.Pack)*uint64(g.Spec.Elem.Size)},
+			{"blocks have room", g.Spec.Kind == SPSC || g.Stride >= g.Lead()+uint64(g.Spec.Pack)*uint64(g.Spec.Elem.Size)},
+			{"blocks lie in a line or begin one", g.Spec.Kind == SPSC || g.Stride%64 == 0 || g.Stride >= 8 && 64%g.Stride == 0},
 			{"slots are aligned", g.Spec.Payload == Message || g.Spec.Kind == MPMC || g.Stride%uint64(g.Spec.Elem.Align) == 0},
 			{"longest message", g.MaxMsg() == 0 == (g.Spec.Payload == Fixed) && (g.Spec.Payload == Fixed || uint32(g.MaxMsg()) == g.Spec.Elem.Size)},
 			{"a spec has one geometry", func() bool { h, err := g.Spec.Geometry(); return err == nil && h == g }()},

@@ -25,6 +25,14 @@ func WordsAt(mem []byte, g *Geometry) []uint64 {
 	return unsafe.Slice((*uint64)(unsafe.Pointer(&words[0])), g.Spec.Cap)
 }
 
+// VersionsAt returns the block versions of a mapped MPMC segment: for each block the version
+// of a slot when a producer last put it there, and when a consumer did. They lie apart, and
+// apart from the blocks, because a cache line that only one side writes stays with it.
+func VersionsAt(mem []byte, g *Geometry) (sent, freed []uint64) {
+	a, b := mem[g.SentOff:g.FreedOff], mem[g.FreedOff:g.DataOff]
+	return unsafe.Slice((*uint64)(unsafe.Pointer(&a[0])), int(g.Blocks)), unsafe.Slice((*uint64)(unsafe.Pointer(&b[0])), int(g.Blocks))
+}
+
 // The compiler refuses a layout that drifts: an index other than 0 is an error.
 var (
 	_ = [1]int{}[unsafe.Offsetof(Control{}.Tail)-0*Line]

@@ -57,16 +57,20 @@ func exchangeStarts(spec layout.Spec) []uint64 {
 }
 
 // exchangeAt moves an MPMC ring that nobody uses yet to a position: slots free for it
-// and the ones that follow, the headers of their blocks, and the hints.
+// and the ones that follow, the versions of their blocks, and the hints.
 func exchangeAt(s *shm.Segment, pos uint64) *shm.Segment {
 	h := s.Header()
 	g := &h.Geometry
 	codec, slots := g.SlotCodec(), uint64(g.Spec.Cap)
 	words := layout.WordsAt(s.Memory(), g)
+	sent, freed := layout.VersionsAt(s.Memory(), g)
+	for i := range sent { // as if every block had been about its business until now
+		sent[i], freed[i] = 2*pos-1, 2*pos
+	}
 	for p := pos; p != pos+slots; p++ {
 		i := p & (slots - 1)
 		atomic.StoreUint64(&words[i], uint64(codec.Pack(2*p, i)))
-		storeWord(s.Memory(), g.BlockOff(i), 2*p)
+		freed[i] = 2 * p
 	}
 	return startAt(s, pos)
 }

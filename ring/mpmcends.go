@@ -20,7 +20,7 @@ var errScribbled = errors.New("scribbled")
 
 // blocks is what an MPMC handle has in place of positions.
 type blocks struct {
-	*exchange
+	exchange
 	hand    bool              // a message is in hand
 	max     uint64            // elements of a block, or bytes of a message
 	block   uint64            // the block of the message in hand
@@ -32,12 +32,15 @@ type blocks struct {
 	turn    uint64            // messages taken in hand so far
 	orphan  *shm.Orphan       // whose seat it lies in, if not in ours
 	orphans uint64            // layout.Control.Orphans when we last looked
+	single  bool              // every block is one element
+	patient bool              // a refused call may give way for a moment
 	_       [layout.Line]byte // as in the ends
 }
 
-func newBlocks(s *shm.Segment, seat *shm.Seat, hint *uint64) *blocks {
+func newBlocks(e *end, s *shm.Segment, role layout.Role) *blocks {
 	spec := s.Spec()
-	b := &blocks{exchange: newExchange(s, seat, hint), max: uint64(spec.Pack)}
+	b := &blocks{exchange: newExchange(s, e.seat, role), max: uint64(spec.Pack), patient: e.spin.fixed >= 0}
+	b.single = b.lead == 0
 	if spec.Payload == layout.Message {
 		b.max = uint64(spec.Elem.Size)
 	}
@@ -46,8 +49,10 @@ func newBlocks(s *shm.Segment, seat *shm.Seat, hint *uint64) *blocks {
 
 // openBlocks finishes the opening of a producer's handle.
 func (p *spscProducer) openBlocks(s *shm.Segment) {
-	p.x = newBlocks(s, p.seat, &p.control.Tail)
-	p.x.start(p.x.filled)
+	g := s.Header().Geometry
+	p.x = newBlocks(&p.end, s, layout.RoleProducer)
+	_, freed := layout.VersionsAt(s.Memory(), &g)
+	p.x.begin(wordsIn(freed))
 	p.ready = sender{p}
 }
 
@@ -89,13 +94,13 @@ func (w taker) look() bool {
 // sendBlock puts our block, which holds n elements or bytes, into the ring.
 func (p *spscProducer) sendBlock(n uint64) error {
 	p.x.setLen(n)
-	if p.mapped {
+	if race.Enabled && p.mapped {
 		race.Release()
 	}
 	if err := p.x.send(); err != nil {
 		return p.refused(err)
 	}
-	if p.mapped {
+	if race.Enabled && p.mapped {
 		race.Acquire()
 	}
 	failpoint.Hit(failpoint.WakeBefore)
@@ -123,11 +128,29 @@ func (p *spscProducer) refused(err error) error {
 		if err := p.state(); err != nil {
 			return p.fail(err)
 		}
+		p.x.giveWay()
 		return ErrFull
 	case errScribbled:
 		return p.fail(p.corrupt(layout.ReasonSlot, p.x.pos))
 	}
 	return p.fail(err)
+}
+
+// mostPauses bounds how long a refused call gives way: under half a microsecond.
+const mostPauses = 16
+
+// giveWay pauses a moment after a burst that has come up against the other side. Two sides
+// that follow each other slot by slot fight over the same cache lines, and each exchange
+// costs transfers of several; some slots apart a transfer serves many (temporal slipping,
+// Giacomoni et al., FastForward, 2008). A lone exchange, as in a conversation, is no burst.
+func (b *blocks) giveWay() {
+	n := b.burst
+	b.burst = 0
+	if n > 1 && b.patient {
+		for range min(n-1, mostPauses) {
+			order.Pause()
+		}
+	}
 }
 
 // fillable reports whether the producer may fill its own block.
@@ -144,7 +167,7 @@ func (p *spscProducer) fillable() error {
 // openBlocks finishes the opening of a consumer's handle. A seat whose last owner died
 // with a message in hand comes with that message.
 func (c *spscConsumer) openBlocks(s *shm.Segment) error {
-	c.x = newBlocks(s, c.seat, &c.control.Head)
+	c.x = newBlocks(&c.end, s, layout.RoleConsumer)
 	c.x.start(c.x.taken)
 	c.ready = taker{c}
 	c.x.orphans = ^c.control.Orphans.Load() // look for orphans at the first take
@@ -189,16 +212,21 @@ func (c *spscConsumer) receive() error {
 		}
 		c.x.orphans = n
 	}
-	err := c.x.take()
-	if err != nil {
-		return c.nothing(err)
+	if err := c.takeBlock(); err != nil {
+		return c.nothing(err) // which may find an orphan instead
 	}
-	if c.mapped {
+	return c.have(c.x.own, 0, false)
+}
+
+// takeBlock makes the block of the oldest message ours; errors as from take. The wake comes before the
+// message is read: who sleeps on a full ring waits for the slot, not for the block.
+func (c *spscConsumer) takeBlock() error {
+	if err := c.x.take(); err != nil {
+		return err
+	}
+	if race.Enabled && c.mapped {
 		race.Acquire()
 		race.Release()
-	}
-	if err := c.have(c.x.own, 0, false); err != nil {
-		return err
 	}
 	failpoint.Hit(failpoint.WakeBefore)
 	if c.other.Parked() { // observes: Prepare by a producer, or Alert; the swap in take is the fence between
@@ -216,6 +244,7 @@ func (c *spscConsumer) nothing(err error) error {
 	case ErrEmpty:
 		err := c.state()
 		if err == nil {
+			c.x.giveWay()
 			return ErrEmpty
 		}
 		if err != shm.ErrClosed {

@@ -1,13 +1,16 @@
 package ring
 
+import "ringway/internal/failpoint"
+
 // The typed calls on an MPMC ring. A block holds up to Spec.Pack elements; what goes
 // through one call of TryPush, or Reserve and Commit, has a block of its own.
 
-func (p *Producer[T]) pushBlock(v T) error {
+func (p *Producer[T]) pushBlock(v *T) error {
 	if err := p.fillable(); err != nil {
 		return err
 	}
-	*elementIn[T](p.x.payload(p.x.own), 0) = v
+	x := p.x
+	store(elementOf[T](x.area, x.own*x.stride+x.lead), v)
 	return p.sendBlock(1)
 }
 
@@ -46,7 +49,20 @@ func (p *spscProducer) commitBlock(n uint64) error {
 }
 
 func (c *Consumer[T]) popBlock() (v T, err error) {
-	if err := c.receive(); err != nil {
+	x := c.x
+	// observes, in Orphans: settle, Leave
+	if x.single && !x.hand && !x.lent && c.err == nil && x.orphans == c.control.Orphans.Load() {
+		if err = c.takeBlock(); err == nil {
+			v = *elementOf[T](x.area, x.own*x.stride)
+			x.told = false
+			x.hold()
+			failpoint.Hit(failpoint.TakeReleased)
+			return v, nil
+		}
+		if err = c.nothing(err); err != nil {
+			return v, err
+		}
+	} else if err = c.receive(); err != nil {
 		return v, err
 	}
 	v = *elementIn[T](c.x.payload(c.x.block), c.x.index)

@@ -68,7 +68,7 @@ func (p *Producer[T]) TryPush(v T) error {
 	t := p.tail
 	if t == p.fast {
 		if p.x != nil {
-			return p.pushBlock(v)
+			return p.pushBlock(&v)
 		}
 		if err := p.room(1); err != nil {
 			return err

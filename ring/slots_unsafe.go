@@ -24,15 +24,17 @@ func (s *slots[T]) at(pos uint64) *T {
 	return (*T)(unsafe.Add(s.base, uintptr(pos&s.mask)*unsafe.Sizeof(t)))
 }
 
-// put copies v, an argument on the caller's stack, into the slot of a position.
+// put copies v, an argument on the caller's stack, into the slot of a position; store
+// into any.
 //
 // Up to a cache line it copies in words. The compiler would load 16 bytes at a time,
 // and such a load waits until the store buffer has drained if those bytes were
 // stored in smaller pieces or across a line, as arguments often are. Behind the
 // previous element's publish that costs a line transfer for every element.
-func (s *slots[T]) put(pos uint64, v *T) {
+func (s *slots[T]) put(pos uint64, v *T) { store(s.at(pos), v) }
+
+func store[T any](to, v *T) {
 	var t T
-	to := s.at(pos)
 	if unsafe.Sizeof(t)%8 != 0 || unsafe.Sizeof(t) > 64 {
 		*to = *v
 		return
@@ -45,6 +47,19 @@ func (s *slots[T]) put(pos uint64, v *T) {
 // run returns the slots from pos on that lie next to each other, at most n.
 func (s *slots[T]) run(pos, n uint64) []T {
 	return unsafe.Slice(s.at(pos), int(min(n, s.mask+1-pos&s.mask)))
+}
+
+// words is an array of shared words. The caller masks or has checked the index.
+type words struct{ base unsafe.Pointer }
+
+func wordsIn(w []uint64) words { return words{unsafe.Pointer(&w[0])} }
+
+func (w words) at(i uint64) *uint64 { return (*uint64)(unsafe.Add(w.base, i*8)) }
+
+// elementOf returns the element of a block that is always one; the block was checked
+// when it became ours.
+func elementOf[T any](area []byte, at uint64) *T {
+	return (*T)(unsafe.Pointer(&area[at]))
 }
 
 // elementIn returns the i-th T of a block's payload.

@@ -68,9 +68,9 @@ func (s *Segment) exchanged(seats []layout.Seat, seat int, give, get, before, af
 		return false, true // the slot has not moved
 	case codec.Distance(version, after) == 0:
 		return block == give, true // it moved once: whose block did it get?
-	case codec.Distance(s.blockHeader(give), after) != 0:
-		return true, true // only an owner writes headers: somebody owned give after us, so we gave it
-	case codec.Distance(s.blockHeader(get), before) != 0:
+	case codec.Distance(s.blockVersion(give), after) != 0:
+		return true, true // only an owner writes its version: somebody owned give after us, so we gave it
+	case codec.Distance(s.blockVersion(get), before) != 0:
 		return false, true // likewise: somebody owned get after it lay in the slot, and it was not us
 	}
 	for i := range seats {
@@ -110,10 +110,19 @@ func (s *Segment) diedExpecting(i int, line *layout.Seat, get, version uint64) b
 	return pending && rec.Get() == get && codec.Distance(ver, version) == 0 && line.Epoch.Load() == epoch
 }
 
-// blockHeader reads the version at which a block was last given away.
-func (s *Segment) blockHeader(block uint64) uint64 {
+// blockVersion reads the version at which a block was last given away. Two words tell, one
+// for each side; a block's versions only grow, so the later is the last. Each is evidence by
+// itself, so it does no harm if they change between the two loads.
+func (s *Segment) blockVersion(block uint64) uint64 {
+	sent, freed := layout.VersionsAt(s.mem, &s.header.Geometry)
 	failpoint.Look(failpoint.LooksAtHeader)
-	return loadPosition(headerAt(s.mem, s.header.Geometry.BlockOff(block)))
+	a := loadPosition(&sent[block]) // observes: the sender's store before its record
+	failpoint.Look(failpoint.LooksAtHeader)
+	b := loadPosition(&freed[block]) // observes: the taker's
+	if s.header.Geometry.SlotCodec().Distance(a, b) > 0 {
+		return a
+	}
+	return b
 }
 
 // dead reports whether a seat's owner is gone for certain.

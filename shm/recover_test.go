@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"unsafe"
 
 	"ringway/layout"
 	"ringway/shm"
@@ -41,9 +40,13 @@ func newDead(t *testing.T) *dead {
 	return &dead{t, s, h.Geometry.SlotCodec(), layout.WordsAt(s.Memory(), &h.Geometry), layout.SeatsAt(s.Memory(), seats)}
 }
 
-func (d *dead) header(block uint64) *uint64 {
+// given says at which version a block was last given away, whoever did.
+func (d *dead) given(block, version uint64) {
 	h := d.s.Header()
-	return (*uint64)(unsafe.Pointer(&d.s.Memory()[h.Geometry.BlockOff(block)]))
+	sent, freed := layout.VersionsAt(d.s.Memory(), &h.Geometry)
+	if sent[block], freed[block] = version, 0; version&1 == 0 {
+		sent[block], freed[block] = 0, version
+	}
 }
 
 func (d *dead) slot(version, block uint64) {
@@ -111,8 +114,8 @@ func TestRecoveryJudges(t *testing.T) {
 		// begun is what the owner has stored before its swap.
 		begun := func(d *dead) {
 			d.slot(before, get)
-			*d.header(get) = before
-			*d.header(give) = after
+			d.given(get, before)
+			d.given(give, after)
 			d.leaves(0, kind, give, get, before)
 		}
 		message := kind == layout.RecTaking
@@ -133,45 +136,45 @@ func TestRecoveryJudges(t *testing.T) {
 			}, get, message, false},
 			{"somebody else was first", func(d *dead) {
 				d.slot(after, 5)
-				*d.header(5) = after
+				d.given(5, after)
 				d.leaves(1, layout.RecHeld, get, 0, 0)
 			}, give, false, false},
 			{"swapped, and our block was given on", func(d *dead) {
 				// Seat 1 took give out of the slot for 5, and put it into slot 2 for 2.
 				d.slot(next, 5)
-				*d.header(5) = next
+				d.given(5, next)
 				d.slot(5, give)
-				*d.header(give) = 5
+				d.given(give, 5)
 				d.leaves(1, layout.RecHeld, 2, 0, 0)
 			}, get, message, false},
 			{"somebody else was first, and the block we wanted was given on", func(d *dead) {
 				// Seat 1 swapped 5 for get and put get into slot 2; seat 2 moved the slot on.
 				d.slot(next, 6)
-				*d.header(6) = next
+				d.given(6, next)
 				d.slot(5, get)
-				*d.header(get) = 5
+				d.given(get, 5)
 				d.leaves(1, layout.RecHeld, 2, 0, 0)
 				d.leaves(2, layout.RecHeld, 5, 0, 0)
 			}, give, false, false},
 			{"swapped, and somebody has our block", func(d *dead) {
 				d.slot(next, 5)
-				*d.header(5) = next
+				d.given(5, next)
 				d.leaves(1, layout.RecHeld, give, 0, 0)
 			}, get, message, false},
 			{"swapped, and somebody has our block and its message", func(d *dead) {
 				d.slot(next, 5)
-				*d.header(5) = next
+				d.given(5, next)
 				d.leaves(1, layout.RecUnacked, give, 0, 0)
 			}, get, message, false},
 			{"somebody else was first, and has the block we wanted", func(d *dead) {
 				d.slot(next, 6)
-				*d.header(6) = next
+				d.given(6, next)
 				d.leaves(1, layout.RecHeld, get, 0, 0)
 				d.leaves(2, layout.RecHeld, 5, 0, 0)
 			}, give, false, false},
 			{"swapped, and somebody who is dead too saw our block in the slot", func(d *dead) {
 				d.slot(next, 5)
-				*d.header(5) = next
+				d.given(5, next)
 				kind := layout.RecTaking
 				if after&1 == 0 {
 					kind = layout.RecSending
@@ -227,7 +230,8 @@ func TestRecoveryWaits(t *testing.T) {
 	const give, get = 4, 1
 	d := newDead(t)
 	d.slot(2, get)
-	*d.header(get), *d.header(give) = 2, 3
+	d.given(get, 2)
+	d.given(give, 3)
 	d.leaves(0, layout.RecSending, give, get, 2)
 	// Either seat 0 put 4 into the slot and the living seat 1 swapped 5 for it, or
 	// seat 1 was first of all with 5 and ... its record says nothing yet.
@@ -251,7 +255,7 @@ func TestRecoveryWaits(t *testing.T) {
 	atomic.StoreUint64(&living.Line.Ver, 3)
 	atomic.StoreUint64(&living.Line.Rec, uint64(layout.MakeSeatRec(layout.RecTaking, 5, give)))
 	d.slot(2*(1+slots), 5)
-	*d.header(5) = 2 * (1 + slots)
+	d.given(5, 2 * (1 + slots))
 
 	reaped := d.s.Control().Reaped.Load()
 	if n, err := d.s.Reap(); n != 0 || err != nil {
@@ -290,8 +294,8 @@ func TestRecoveryAdoption(t *testing.T) {
 	d.leaves(0, layout.RecUnacked, 4, 0, 0)
 	d.seats[0].Part = 2
 	d.slot(2*(1+slots), 5)
-	*d.header(5) = 2 * (1 + slots)
-	*d.header(1) = 3
+	d.given(5, 2 * (1 + slots))
+	d.given(1, 3)
 	d.leaves(1, layout.RecTaking, 5, 1, 3)
 	d.seats[1].Part = 6 // of an earlier block
 

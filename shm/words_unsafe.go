@@ -14,9 +14,6 @@ func events(c *layout.Control) (notEmpty, notFull *futex.Event) {
 
 func loadPosition(p *uint64) uint64 { return atomic.LoadUint64(p) }
 
-// headerAt returns the header word of an MPMC block.
-func headerAt(mem []byte, at uint64) *uint64 { return (*uint64)(unsafe.Pointer(&mem[at : at+8][0])) }
-
 // address is where mapped memory begins, for comparing with the address of a fault.
 func address(mem []byte) uintptr { return uintptr(unsafe.Pointer(&mem[0])) }
 

@@ -200,9 +200,9 @@ func (w *world) memory(h *hash) {
 		h.add(uint64(id))
 	}
 	for b := range w.g.Blocks {
-		header, length, value := w.block(b)
-		h.add(header)
-		h.add(length)
+		sent, freed, value := w.block(b)
+		h.add(sent)
+		h.add(freed)
 		h.add(value)
 	}
 }

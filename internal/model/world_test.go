@@ -201,7 +201,7 @@ func parts(handle any) (all []reflect.Value) {
 	x := v.FieldByName("x")
 	blocks := reflect.NewAt(x.Type().Elem(), x.UnsafePointer()).Elem()
 	inner := blocks.FieldByName("exchange")
-	return append(all, blocks, reflect.NewAt(inner.Type().Elem(), inner.UnsafePointer()).Elem())
+	return append(all, blocks, reflect.NewAt(inner.Type(), unsafe.Pointer(inner.UnsafeAddr())).Elem())
 }
 
 // freeze returns what puts a handle back as it is now.
@@ -375,7 +375,9 @@ func (w *world) who() int {
 
 func (w *world) seats() []layout.Seat { return layout.SeatsAt(w.mem, w.spec.Seats) }
 
-func (w *world) block(i uint64) (header, length, value uint64) {
-	p := (*[3]uint64)(unsafe.Pointer(&w.mem[w.g.BlockOff(i) : w.g.BlockOff(i)+24][0]))
-	return atomic.LoadUint64(&p[0]), p[1], p[2]
+// block returns at which version a block was last sent, and given back, and what it holds.
+func (w *world) block(i uint64) (sent, freed, value uint64) {
+	a, b := layout.VersionsAt(w.mem, &w.g)
+	p := (*uint64)(unsafe.Pointer(&w.mem[w.g.BlockOff(i) : w.g.BlockOff(i)+8][0]))
+	return atomic.LoadUint64(&a[i]), atomic.LoadUint64(&b[i]), *p
 }

@@ -1,0 +1,105 @@
+package ring
+
+// How the handles of an MPMC ring find their place: walking from their own last position, with
+// the hints as shortcuts. The words on the way prove where they are; docs/PROTOCOL.md,
+// section 4.
+
+import (
+	"sync/atomic"
+
+	"ringway/shm"
+)
+
+// askEvery is after how many steps a walk looks at the hint.
+const askEvery = 16
+
+// ahead returns where to go on from pos, whose slot's version is ahead by d. The slot
+// stands for position q; full says whether it holds its message. Then all up to q are
+// filled; if not, all up to a lap before q are filled and taken.
+func (x *exchange) ahead(pos uint64, d, full int64, hop int, past func(uint64) bool) uint64 {
+	q := pos + uint64(d>>1)
+	next := pos + 1
+	if full != 0 {
+		next = q + 1
+	} else if lap := q - x.mask; int64(lap-next) > 0 {
+		next = lap
+	}
+	if d > 2*int64(x.mask+1) || hop%askEvery == askEvery-1 { // lapped, or a long way behind: the hint may save a walk
+		// observes: the swap in advance. Believed only if the slot before it agrees.
+		if h := atomic.LoadUint64(x.hint); int64(h-next) > 0 && past(h) {
+			next = h
+		}
+	}
+	return next
+}
+
+// filled reports whether everything below pos was sent, by the slot before it.
+func (x *exchange) filled(pos uint64) bool {
+	_, version, _ := x.load(pos - 1)
+	return x.codec.Distance(version, 2*(pos-1)+1) >= 0
+}
+
+// taken reports whether everything below pos was taken, by the slot before it.
+func (x *exchange) taken(pos uint64) bool {
+	_, version, _ := x.load(pos - 1)
+	return x.codec.Distance(version, 2*(pos+x.mask)) >= 0
+}
+
+// advance moves our position, and the hint if it lags too far behind it.
+func (x *exchange) advance(pos uint64) {
+	x.pos = pos
+	x.burst++
+	if pos-x.hinted >= x.step {
+		x.moveHint(pos)
+	}
+}
+
+func (x *exchange) moveHint(pos uint64) {
+	x.hinted = pos
+	// publishes where to begin looking; observed in ahead and start. Never moved back.
+	if h := atomic.LoadUint64(x.hint); int64(pos-h) > 0 {
+		atomic.CompareAndSwapUint64(x.hint, h, pos)
+	}
+}
+
+// begin is start for a new sender. A consumer that had our seat before us may have meant to
+// give our block back, a lap ahead of where we are, and lost: such a version would pass
+// for a later one than that of our send.
+func (x *exchange) begin(freed words) {
+	x.start(x.filled)
+	*freed.at(x.own) = 2 * x.pos
+}
+
+// start finds where a new handle begins. A hint nobody can vouch for means a walk from
+// the oldest position that the slots still tell of.
+func (x *exchange) start(past func(uint64) bool) {
+	h := atomic.LoadUint64(x.hint) // observes: the swap in advance
+	if !past(h) {
+		_, version, _ := x.load(0)
+		h = version>>1 - x.mask
+		if version>>1 <= x.mask {
+			h = 0
+		}
+	}
+	x.pos, x.hinted = h, h
+}
+
+// find walks to the first position that is not past, for observers.
+func (x *exchange) find(past func(uint64) bool) uint64 {
+	x.start(past)
+	for hop := 0; hop < maxHops && past(x.pos+1); hop++ {
+		x.pos++
+	}
+	return x.pos
+}
+
+// findPositions returns where takers and senders of an MPMC ring are. Both move on meanwhile.
+func findPositions(s *shm.Segment) (head, tail uint64) {
+	x := exchangeOf(s, nil)
+	c := s.Control()
+	x.hint = &c.Head
+	head = x.find(x.taken)
+	x.hint = &c.Tail
+	tail = x.find(x.filled)
+	return head, tail
+}
