@@ -60,6 +60,7 @@ func TestGoldenOffsets(t *testing.T) {
 		{"ProducerSeat", ProducerSeat, 0}, {"ConsumerSeat", ConsumerSeat, 1},
 		{"RecordData", RecordData, 1}, {"RecordPadding", RecordPadding, 2},
 		{"LockByte(0)", uint64(LockByte(0)), 1 << 40}, {"LockByte(1023)", uint64(LockByte(1023)), 1<<40 + 1023},
+		{"TenureByte(1023)", uint64(TenureByte(1023)), 1<<40 + 1<<32 + 1023},
 		{"Magic", Magic, 0x0059_4157_474e_4952}, {"Ready", Ready, 0x0000_0059_4441_4552},
 		{"Major", Major, 1},
 	} {

@@ -101,3 +101,9 @@ const (
 // LockByte is the offset in the segment file of the byte whose OFD write lock
 // is the right to a seat. It lies beyond any segment's end.
 func LockByte(seat int) int64 { return MaxFile + int64(seat) }
+
+// TenureByte is the offset of a seat's second lock, which its owner holds besides the
+// first from before it says that the seat is taken until after it has left it, and nobody
+// else ever. So who finds the first lock held and this one free has met somebody who is
+// taking, leaving or settling the seat, not an owner at work.
+func TenureByte(seat int) int64 { return MaxFile + 1<<32 + int64(seat) }

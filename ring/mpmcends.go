@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"ringway/internal/failpoint"
 	"ringway/internal/order"
@@ -34,6 +35,8 @@ type blocks struct {
 	orphans uint64            // layout.Control.Orphans when we last looked
 	single  bool              // every block is one element
 	patient bool              // a refused call may give way for a moment
+	empty   int               // tries that found nothing and are left until we look for dead peers
+	ending  bool              // the end was seen, and a dead consumer's message may still come
 	_       [layout.Line]byte // as in the ends
 }
 
@@ -69,6 +72,7 @@ func (w taker) sound() error {
 	if w.x.hand {
 		return nil
 	}
+	w.x.ending = false // the next try finds out anew
 	_, err := w.adopt()
 	return err
 }
@@ -82,13 +86,15 @@ func (w sender) look() bool {
 
 // look reports whether a refused take should be tried again.
 func (w taker) look() bool {
-	if w.x.hand {
+	if w.x.hand || w.control.Orphans.Load() != w.x.orphans { // observes: unlockSeat
 		return true
+	}
+	if w.x.ending {
+		return w.control.State.Load() != layout.StateShutdown // observes: MarkCorrupt
 	}
 	_, version, _ := w.x.load(w.x.pos)
 	return w.x.codec.Distance(version, 2*w.x.pos) != 0 ||
-		w.control.State.Load() != layout.StateOpen || // observes: Shutdown, MarkCorrupt
-		w.control.Orphans.Load() != w.x.orphans // observes: settle, Leave
+		w.control.State.Load() != layout.StateOpen // observes: Shutdown, MarkCorrupt
 }
 
 // sendBlock puts our block, which holds n elements or bytes, into the ring.
@@ -171,6 +177,7 @@ func (c *spscConsumer) openBlocks(s *shm.Segment) error {
 	c.x.start(c.x.taken)
 	c.ready = taker{c}
 	c.x.orphans = ^c.control.Orphans.Load() // look for orphans at the first take
+	c.x.empty = idleTries
 	if c.seat.Unacked {
 		return c.have(c.x.own, atomic.LoadUint64(&c.x.seat.Part), true)
 	}
@@ -238,6 +245,7 @@ func (c *spscConsumer) takeBlock() error {
 // nothing says what a refused take means. The end of a ring that was shut down has
 // come only when no message of a dead consumer is left either.
 func (c *spscConsumer) nothing(err error) error {
+	c.x.ending = false
 	switch err {
 	case errScribbled:
 		return c.fail(c.corrupt(layout.ReasonSlot, c.x.pos))
@@ -245,7 +253,7 @@ func (c *spscConsumer) nothing(err error) error {
 		err := c.state()
 		if err == nil {
 			c.x.giveWay()
-			return ErrEmpty
+			return c.idle()
 		}
 		if err != shm.ErrClosed {
 			return c.fail(err)
@@ -260,11 +268,39 @@ func (c *spscConsumer) nothing(err error) error {
 		}
 		return ErrEmpty
 	}
-	if found, err := c.adopt(); found || err != nil {
+	found, final, err := c.adoptLast()
+	if found || err != nil {
 		return err
 	}
-	return c.fail(err)
+	if !final {
+		c.x.ending = true // who waits looks again when somebody tells, or after a bounded park
+		return ErrEmpty
+	}
+	return c.fail(shm.ErrClosed)
 }
+
+// idleTries is the least number of tries that find nothing between two looks for dead peers.
+const idleTries = 1 << 16
+
+// idle is the answer of an empty ring. Who polls it and never waits must look for dead
+// peers too. Each look says how long it took, and as many nanoseconds as that, as many
+// tries go without one: so looking costs a try less than a nanosecond on average.
+func (c *spscConsumer) idle() error {
+	if c.x.empty > 0 {
+		c.x.empty--
+		return ErrEmpty
+	}
+	began := monotonic()
+	found, err := c.adopt()
+	c.x.empty = triesAfter(monotonic() - began)
+	if found || err != nil {
+		return err
+	}
+	return ErrEmpty
+}
+
+// triesAfter is how many tries go without a look after one that took so long.
+func triesAfter(took time.Duration) int { return max(idleTries, int(took.Nanoseconds())) }
 
 // settleBlock releases what All yielded; every call in its loop body begins with it.
 func (c *spscConsumer) settleBlock() error {
@@ -277,12 +313,18 @@ func (c *spscConsumer) settleBlock() error {
 
 // adopt takes the message of a dead consumer in hand, if there is one.
 func (c *spscConsumer) adopt() (bool, error) {
-	o, err := c.segment.Adopt()
+	found, _, err := c.adoptLast()
+	return found, err
+}
+
+// adoptLast is adopt that also says, if there is none, whether none will come any more.
+func (c *spscConsumer) adoptLast() (found, final bool, err error) {
+	o, final, err := c.segment.AdoptLast()
 	if o == nil || err != nil {
-		return false, err
+		return false, final, err
 	}
-	c.x.orphan = o
-	return true, c.have(o.Block, atomic.LoadUint64(&o.Line.Part), true)
+	c.x.orphan, c.x.ending = o, false
+	return true, false, c.have(o.Block, atomic.LoadUint64(&o.Line.Part), true)
 }
 
 // drop releases n elements of the message in hand, and with the last one its block; all of a message at once.

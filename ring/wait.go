@@ -58,6 +58,7 @@ func (e *end) wait(ctx context.Context) error {
 		}
 	}
 	start := monotonic()
+	sounded := start
 	budget := e.spin.budget()
 	for n := 1; budget < 0 || monotonic()-start < budget; n++ {
 		for range polls {
@@ -70,6 +71,12 @@ func (e *end) wait(ctx context.Context) error {
 		if n%yieldEvery == 0 {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
+			}
+			if now := monotonic(); now-sounded >= slice { // who never parks looks around as often
+				sounded = now
+				if err := e.lookAround(); err != nil {
+					return err
+				}
 			}
 			runtime.Gosched()
 		}
@@ -145,13 +152,18 @@ func (e *end) fence() error {
 	return nil // Prepare is a full fence, and so is the publish of a full-fence ring
 }
 
-// outslept looks around after a park ran out: at the seat, and at whether we were
-// due to be woken and were not, which is counted.
-func (e *end) outslept(token uint32) error {
+// lookAround makes sure of our seat, and of what nobody may have told us.
+func (e *end) lookAround() error {
 	if err := e.seat.Check(); err != nil {
 		return err
 	}
-	if err := e.ready.sound(); err != nil {
+	return e.ready.sound()
+}
+
+// outslept looks around after a park ran out, also at whether we were due to be woken
+// and were not, which is counted.
+func (e *end) outslept(token uint32) error {
+	if err := e.lookAround(); err != nil {
 		return err
 	}
 	if !e.ready.look() {

@@ -28,8 +28,10 @@ const (
 
 // Wait blocks until one of ends would not block, and returns its index: a consumer
 // that has something to take, a producer that has the room its last refused call
-// wanted (one unit if none was refused), or an end whose ring was shut down or is corrupt. It may be wrong; try the
-// call and Wait again. When ctx is done first it returns -1 and ctx's cause.
+// wanted (one unit if none was refused), or an end whose ring was shut down or is corrupt.
+// It may be wrong; try the call and Wait again. When ctx is done first it returns -1 and
+// ctx's cause; an error with an index says what is wrong with that end's seat. Like a
+// blocked call, Wait looks every 100 ms for what dead peers left.
 //
 // All ends must belong to the calling goroutine. It sleeps in futex_waitv (Linux
 // 5.16, at most 128 ends) and wakes for any of them at once; elsewhere it looks every 2 ms.
@@ -84,6 +86,7 @@ func parkAny(ctx context.Context, es []*end) (int, error) {
 		}()
 	}
 	words := make([]futex.Waiter, 0, fewEnds)
+	sounded := monotonic()
 	for {
 		words = words[:0]
 		asym := false
@@ -104,6 +107,14 @@ func parkAny(ctx context.Context, es []*end) (int, error) {
 		}
 		if err := sleepAny(es, words); err != nil {
 			return -1, es[0].slept(err)
+		}
+		if now := monotonic(); now-sounded >= slice { // as in park, but somebody else's traffic may have cut sleeps short
+			sounded = now
+			for i, e := range es {
+				if err := e.lookAround(); err != nil && e.err == nil {
+					return i, err
+				}
+			}
 		}
 		if i := anyReady(es); i >= 0 {
 			return i, nil

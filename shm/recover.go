@@ -1,6 +1,7 @@
 package shm
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -179,8 +180,17 @@ type Orphan struct {
 
 // Adopt finds an orphan nobody has yet, settling the seats of the dead on the way; nil if there is none.
 func (s *Segment) Adopt() (*Orphan, error) {
+	o, _, err := s.AdoptLast()
+	return o, err
+}
+
+// AdoptLast is Adopt for a consumer that has seen the end of the ring. With no orphan it
+// also says whether that is final: false while a seat without an owner may yet turn out to
+// hold a message, because somebody has its lock, or because a living peer's next store decides.
+func (s *Segment) AdoptLast() (o *Orphan, final bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	final = true
 	table := layout.SeatsAt(s.mem, s.Spec().Seats)
 	for i := range table {
 		line := &table[i]
@@ -189,20 +199,39 @@ func (s *Segment) Adopt() (*Orphan, error) {
 		}
 		ok, err := s.lock(layout.LockByte(i))
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if !ok {
+			may, err := s.mayBring(i, line)
+			if err != nil {
+				return nil, false, err
+			}
+			final = final && !may
 			continue
 		}
 		o, err := s.adopt(i, line)
-		if o != nil || err != nil {
-			return o, err
+		if err != nil {
+			return nil, false, errors.Join(err, s.unlockSeat(i))
 		}
+		if o != nil {
+			return o, false, nil
+		}
+		final = final && !bringsMessage(line)
 		if err := s.unlock(layout.LockByte(i)); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return nil, nil
+	return nil, final, nil
+}
+
+// bringsMessage reports whether a seat without an owner holds a message, or may turn out to.
+func bringsMessage(line *layout.Seat) bool {
+	if line.State.Load() == layout.SeatFree { // observes: settle, Release; stored behind the record
+		return false
+	}
+	// observes: the dead owner's last record, or the verdict in settle
+	k := layout.SeatRec(atomic.LoadUint64(&line.Rec)).Kind()
+	return k != layout.RecHeld && k != layout.RecSending
 }
 
 // adopt takes over a seat whose lock we hold, if there is a message in it.
@@ -214,8 +243,14 @@ func (s *Segment) adopt(i int, line *layout.Seat) (*Orphan, error) {
 		s.Control().Reaped.Add(1)
 	}
 	rec := layout.SeatRec(atomic.LoadUint64(&line.Rec)) // observes: settle
-	if line.State.Load() != layout.SeatOrphan || rec.Kind() != layout.RecUnacked || rec.Give() >= s.header.Geometry.Blocks {
+	if line.State.Load() != layout.SeatOrphan || rec.Kind() == layout.RecHeld {
 		return nil, nil
+	}
+	if rec.Kind() != layout.RecUnacked || rec.Give() >= s.header.Geometry.Blocks {
+		return nil, s.damaged(i, "was left with an exchange in flight")
+	}
+	if err := s.enter(i); err != nil {
+		return nil, err
 	}
 	s.hold(i, &Seat{}) // nobody in this process may lock it again
 	failpoint.Hit(failpoint.AdoptTaken)
@@ -236,7 +271,7 @@ func (o *Orphan) Drop() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.seats, o.seat)
-	return s.unlockSeat(o.seat)
+	return errors.Join(s.exit(o.seat), s.unlockSeat(o.seat))
 }
 
 // hold notes that a seat's lock is ours.

@@ -27,21 +27,43 @@ type Seat struct {
 	pid     int // who took it: a fork has our memory but not the right
 }
 
+// changing bounds how long Take waits for somebody who is just taking, leaving or
+// settling a seat. That takes microseconds; who needs longer is stopped, and a stopped
+// process does not hold up others.
+const changing = 500 * time.Millisecond
+
 // Take takes a seat for role, the exclusive one on an SPSC ring, any free one
 // otherwise; name is for people and cut to layout.MaxName bytes. A seat whose
 // owner died is taken at once. The error matches ErrBusy, and names the holder, if
-// there is no seat to be had.
+// every seat that would do has a living owner, or is in the hands of somebody who was
+// stopped in the middle of taking, leaving or settling it.
 func (s *Segment) Take(role layout.Role, name string) (*Seat, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.shut {
-		return nil, fmt.Errorf("take a seat in %s: %w", s.path, ErrClosed)
-	}
-	if s.readOnly {
-		return nil, fmt.Errorf("take a seat in %s: it was opened read-only", s.path)
-	}
 	if name == "" {
 		name = processName()
+	}
+	for begin, nap := time.Now(), 20*time.Microsecond; ; nap = min(2*nap, time.Millisecond) {
+		seat, unsure, err := s.takeOne(role, name)
+		if seat != nil || !errors.Is(err, ErrBusy) || unsure < 0 {
+			return seat, err
+		}
+		if time.Since(begin) > changing {
+			return nil, fmt.Errorf("%w; somebody is stopped, or kept, in the middle of taking, leaving or settling seat %d: try again, or end that one", err, unsure)
+		}
+		time.Sleep(nap)
+	}
+}
+
+// takeOne tries every seat that will do once. If that gives ErrBusy, unsure is a seat that
+// nobody owns and that somebody had a hand on, -1 if there is none.
+func (s *Segment) takeOne(role layout.Role, name string) (seat *Seat, unsure int, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	unsure = -1
+	if s.shut {
+		return nil, unsure, fmt.Errorf("take a seat in %s: %w", s.path, ErrClosed)
+	}
+	if s.readOnly {
+		return nil, unsure, fmt.Errorf("take a seat in %s: it was opened read-only", s.path)
 	}
 	table := layout.SeatsAt(s.mem, s.Spec().Seats)
 	first, last := 0, len(table)-1
@@ -53,25 +75,49 @@ func (s *Segment) Take(role layout.Role, name string) (*Seat, error) {
 		last = first
 	}
 	for i := first; i <= last; i++ {
-		ok, err := s.lockSeat(i, s.Spec().Kind == layout.SPSC)
-		if err != nil {
-			return nil, fmt.Errorf("take a seat in %s: %w", s.path, err)
+		seat, free, err := s.tryTake(i, &table[i], role, name)
+		if seat != nil || err != nil {
+			return seat, unsure, err
 		}
-		if !ok {
-			continue
-		}
-		rec, ok, err := s.usable(i, &table[i], role)
-		if ok {
-			return s.sit(i, &table[i], role, name, rec), nil
-		}
-		if err = errors.Join(err, s.unlockSeat(i)); err != nil {
-			return nil, fmt.Errorf("take a seat in %s: %w", s.path, err)
+		if free {
+			unsure = i
 		}
 	}
 	if first < last {
-		return nil, fmt.Errorf("take a seat in %s: %w: all %d seats are taken; create the ring with more seats", s.path, ErrBusy, len(table))
+		return nil, unsure, fmt.Errorf("take a seat in %s: %w: all %d seats are taken; create the ring with more seats", s.path, ErrBusy, len(table))
 	}
-	return nil, fmt.Errorf("take the %v seat of %s: %w: %s", role, s.path, ErrBusy, holder(&table[first]))
+	return nil, unsure, fmt.Errorf("take the %v seat of %s: %w: %s", role, s.path, ErrBusy, holder(&table[first]))
+}
+
+// tryTake takes one seat if it is to be had. If not, unsure says that this may change
+// without anybody leaving: somebody has a hand on it, or what its dead owner did cannot be
+// told yet.
+func (s *Segment) tryTake(i int, line *layout.Seat, role layout.Role, name string) (seat *Seat, unsure bool, err error) {
+	if s.seats[i] != nil {
+		return nil, false, nil
+	}
+	ok, err := s.lock(layout.LockByte(i))
+	if err != nil {
+		return nil, false, fmt.Errorf("take a seat in %s: %w", s.path, err)
+	}
+	if !ok {
+		owned, err := s.owned(i)
+		if err != nil {
+			return nil, false, fmt.Errorf("take a seat in %s: %w", s.path, err)
+		}
+		return nil, !owned, nil
+	}
+	rec, ok, err := s.usable(i, line, role)
+	if err == nil && ok {
+		if err = s.enter(i); err == nil {
+			return s.sit(i, line, role, name, rec), false, nil
+		}
+	}
+	unsure = line.State.Load() == layout.SeatTaken // observes: our own settle, which left it as it was
+	if err = errors.Join(err, s.unlockSeat(i)); err != nil {
+		return nil, false, fmt.Errorf("take a seat in %s: %w", s.path, err)
+	}
+	return nil, unsure, nil
 }
 
 // holder says who has a seat whose lock is taken, as far as it tells.
@@ -81,27 +127,6 @@ func holder(line *layout.Seat) string {
 	}
 	return fmt.Sprintf("held by pid %d (%q) since %s", line.PID.Load(), line.OwnerName(),
 		time.Unix(0, line.Since.Load()).Format(time.DateTime))
-}
-
-// lockSeat acquires the lock of a seat. A reaper holds the lock of a dead owner's
-// seat for microseconds; where the seat is the only one that will do, wait that out.
-func (s *Segment) lockSeat(i int, patient bool) (bool, error) {
-	if s.seats[i] != nil {
-		return false, nil
-	}
-	tries := 1
-	if patient {
-		tries = 10
-	}
-	for try := range tries {
-		if try > 0 {
-			time.Sleep(500 * time.Microsecond)
-		}
-		if ok, err := s.lock(layout.LockByte(i)); ok || err != nil {
-			return ok, err
-		}
-	}
-	return false, nil
 }
 
 // usable brings a seat whose lock we hold into order, and reports what it owns and whether
@@ -135,6 +160,9 @@ func (s *Segment) sit(i int, line *layout.Seat, role layout.Role, name string, r
 	line.Start.Store(startTime(os.Getpid()))
 	line.Since.Store(time.Now().UnixNano())
 	line.SetName(name)
+	if role == layout.RoleProducer {
+		atomic.StoreUint64(&line.Ver, 0) // for observers: what lies in the seat's block is not what was taken at that version any more
+	}
 	line.State.Store(layout.SeatTaken) // publishes the owner, to people and to Reap
 	seat := &Seat{Index: i, Line: line, Epoch: epoch, segment: s, pid: os.Getpid()}
 	if s.Spec().Kind == layout.MPMC {
@@ -160,14 +188,14 @@ func (t *Seat) Leave() error {
 	if err := t.Check(); err != nil {
 		// Somebody else says that it is theirs: do not touch the line. The lock that we
 		// drop is our own description's in any case.
-		return errors.Join(err, s.unlock(layout.LockByte(t.Index)))
+		return errors.Join(err, s.exit(t.Index), s.unlock(layout.LockByte(t.Index)))
 	}
 	left := uint32(layout.SeatFree)
 	if s.Spec().Kind == layout.MPMC && layout.SeatRec(atomic.LoadUint64(&t.Line.Rec)).Kind() == layout.RecUnacked {
 		left = layout.SeatOrphan // closed with a message in hand: the next consumer gets it
 	}
 	t.Line.State.Store(left) // publishes: left in good order; the lock passes the line on
-	return s.unlockSeat(t.Index)
+	return errors.Join(s.exit(t.Index), s.unlockSeat(t.Index))
 }
 
 // unlockSeat gives back the lock of a seat of ours, or of one that nobody has, and tells
@@ -193,61 +221,6 @@ func (t *Seat) Check() error {
 		return fmt.Errorf("seat %d of %s: %w: its lock was lost and somebody else took it", t.Index, t.segment.path, ErrClosed)
 	}
 	return nil
-}
-
-// Reap settles the seats of dead owners now and returns how many there were. It
-// never waits, and leaves the living and the stopped alone.
-func (s *Segment) Reap() (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.shut {
-		return 0, fmt.Errorf("reap %s: %w", s.path, ErrClosed)
-	}
-	if s.readOnly {
-		return 0, fmt.Errorf("reap %s: opened read-only", s.path)
-	}
-	n := 0
-	table := layout.SeatsAt(s.mem, s.Spec().Seats)
-	for i := range table {
-		// observes: an owner that has not left, or a message that nobody adopted, which is told of again.
-		if table[i].State.Load() == layout.SeatFree || s.seats[i] != nil {
-			continue
-		}
-		ok, err := s.lock(layout.LockByte(i))
-		if err != nil {
-			return n, fmt.Errorf("reap %s: %w", s.path, err)
-		}
-		if !ok {
-			continue
-		}
-		settled, err := s.reap(i, &table[i])
-		if settled {
-			n++
-		}
-		if err != nil {
-			return n, errors.Join(fmt.Errorf("reap %s: %w", s.path, err), s.unlock(layout.LockByte(i)))
-		}
-		if err := s.unlockSeat(i); err != nil {
-			return n, fmt.Errorf("reap %s: %w", s.path, err)
-		}
-	}
-	return n, nil
-}
-
-// reap settles a seat whose lock we hold, if its owner died.
-func (s *Segment) reap(i int, line *layout.Seat) (bool, error) {
-	if line.State.Load() != layout.SeatTaken { // observes, again, now that nobody else may change it
-		return false, nil
-	}
-	if s.Spec().Kind == layout.MPMC {
-		if ok, err := s.settle(i, line); !ok || err != nil {
-			return false, err
-		}
-	} else {
-		line.State.Store(layout.SeatFree) // publishes: settled; the lock passes the line on
-	}
-	s.Control().Reaped.Add(1)
-	return true, nil
 }
 
 // Alive reports whether the seat has an owner that can still act: its lock is held. A

@@ -195,9 +195,11 @@ func (w *world) memory(h *hash) {
 		h.add(atomic.LoadUint64(&line.Rec))
 		h.add(line.Ver)
 		h.add(line.Part)
-		id, held := w.locks[layout.LockByte(i)]
-		h.flag(held)
-		h.add(uint64(id))
+		for _, at := range [...]int64{layout.LockByte(i), layout.TenureByte(i)} {
+			id, held := w.locks[at]
+			h.flag(held)
+			h.add(uint64(id))
+		}
 	}
 	for b := range w.g.Blocks {
 		sent, freed, value := w.block(b)
