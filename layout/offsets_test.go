@@ -58,6 +58,7 @@ func TestGoldenOffsets(t *testing.T) {
 		{"SeatFree", SeatFree, 0}, {"SeatTaken", SeatTaken, 1},
 		{"RoleProducer", uint64(RoleProducer), 1}, {"RoleConsumer", uint64(RoleConsumer), 2},
 		{"ProducerSeat", ProducerSeat, 0}, {"ConsumerSeat", ConsumerSeat, 1},
+		{"RecHeld", RecHeld, 1}, {"RecUnacked", RecUnacked, 2}, {"RecSending", RecSending, 3}, {"RecTaking", RecTaking, 4},
 		{"RecordData", RecordData, 1}, {"RecordPadding", RecordPadding, 2},
 		{"LockByte(0)", uint64(LockByte(0)), 1 << 40}, {"LockByte(1023)", uint64(LockByte(1023)), 1<<40 + 1023},
 		{"TenureByte(1023)", uint64(TenureByte(1023)), 1<<40 + 1<<32 + 1023},

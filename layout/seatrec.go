@@ -27,6 +27,19 @@ func MakeSeatRec(kind int, give, get uint64) SeatRec {
 // Kind is one of the Rec constants, or something a damaged seat says.
 func (r SeatRec) Kind() int { return int(r >> (2 * recBits)) }
 
+// Doing says what the owner is in the middle of: "held" (nothing), "unacked" (it has a
+// message in hand), "sending" or "taking" (which may have happened already); "none" for a
+// record that no owner writes, as on an SPSC ring.
+func (r SeatRec) Doing() string {
+	if names := [...]string{"none", "held", "unacked", "sending", "taking"}; r.Kind() < len(names) {
+		return names[r.Kind()]
+	}
+	return "none"
+}
+
+// Exchanging reports whether the record announces an exchange.
+func (r SeatRec) Exchanging() bool { return r.Kind() == RecSending || r.Kind() == RecTaking }
+
 // Give is the block the owner gives, or simply owns.
 func (r SeatRec) Give() uint64 { return uint64(r>>recBits) & (1<<recBits - 1) }
 

@@ -52,5 +52,12 @@ func (c SlotCodec) Full() SlotWord { return 1 << c.blockBits }
 // Seal returns the bit that seals a slot word.
 func (c SlotCodec) Seal() SlotWord { return 1 << (c.blockBits + 1) }
 
+// PositionOf returns the position that a whole version stands for. It carries 63 bits of
+// it; of the positions that fit it is the one nearest to near.
+func PositionOf(version, near uint64) uint64 {
+	d := int64((version>>1-near)<<1) >> 1 // 63-bit difference, sign extended
+	return near + uint64(d)
+}
+
 // Distance is how far version a is ahead of b, as far as slot words can tell.
 func (c SlotCodec) Distance(a, b uint64) int64 { return int64((a-b)<<c.unused) >> c.unused }

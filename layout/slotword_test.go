@@ -148,3 +148,21 @@ func TestReasonText(t *testing.T) {
 		seen[text] = true
 	}
 }
+
+// A position is found again from its version, whatever it is near to.
+func TestPositionOf(t *testing.T) {
+	for _, pos := range []uint64{0, 1, 1<<32 - 1, 1<<62 - 1, 1 << 62, 1<<63 - 1, 1 << 63, 1<<64 - 1} {
+		for _, off := range []uint64{0, 1, 1 << 40, ^uint64(0), ^uint64(1 << 40)} {
+			for full := range uint64(2) {
+				if got := PositionOf(2*pos+full, pos+off); got != pos {
+					t.Errorf("PositionOf(%d of %d, near %d) = %d", full, pos, pos+off, got)
+				}
+			}
+		}
+	}
+	for kind, want := range []string{"none", "held", "unacked", "sending", "taking", "none", "none"} {
+		if r := MakeSeatRec(kind, 1, 2); r.Doing() != want || r.Exchanging() != (kind == RecSending || kind == RecTaking) {
+			t.Errorf("a record of kind %d is %q, exchanging %v", kind, r.Doing(), r.Exchanging())
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -57,6 +58,13 @@ func TestOwnerStoppedAndKilled(t *testing.T) {
 	reap(t, s, 0)
 	if !shm.Stopped(p.Pid()) || shm.Stopped(os.Getpid()) {
 		t.Errorf("Stopped says %v of the stopped one, %v of us", shm.Stopped(p.Pid()), shm.Stopped(os.Getpid()))
+	}
+	line := &layout.SeatsAt(s.Memory(), spec.Seats)[0]
+	if got := shm.ProcessOf(p.Pid(), line.Start.Load()); got != shm.ProcessStopped {
+		t.Errorf("the stopped one is said to be %v", got)
+	}
+	if got := shm.ProcessOf(p.Pid(), line.Start.Load()+1); got != shm.ProcessUnknown {
+		t.Errorf("a process that has its pid and began later is said to be %v", got)
 	}
 	if err := p.Cont(); err != nil {
 		t.Fatal(err)
@@ -192,4 +200,54 @@ func TestFileOutlivesOwner(t *testing.T) {
 	}
 	alive(t, s, 0, false)
 	leave(t, take(t, s, layout.RoleProducer))
+}
+
+// A process whose cgroup is frozen is said to be so; its state in /proc does not tell.
+func TestFrozenOwner(t *testing.T) {
+	tried := false
+	for _, f := range []struct{ root, file, on, off string }{
+		{"/sys/fs/cgroup", "cgroup.freeze", "1", "0"},
+		{"/sys/fs/cgroup/unified", "cgroup.freeze", "1", "0"},
+		{"/sys/fs/cgroup/freezer", "freezer.state", "FROZEN", "THAWED"},
+	} {
+		if _, err := os.Stat(f.root + "/cgroup.procs"); err != nil {
+			continue // no root of cgroups
+		}
+		path := filepath.Join(ramDir(t), "r")
+		s := create(t, path, spec)
+		group := fmt.Sprintf("%s/ringway-test-%d", f.root, os.Getpid())
+		if err := os.Mkdir(group, 0o755); err != nil {
+			t.Logf("no group of our own: %v", err)
+			continue
+		}
+		p := startOwner(t, path, layout.RoleProducer)
+		p.Expect("seat 0 epoch 1")
+		err := os.WriteFile(group+"/cgroup.procs", []byte(strconv.Itoa(p.Pid())), 0)
+		if err == nil {
+			err = os.WriteFile(group+"/"+f.file, []byte(f.on), 0)
+		}
+		if err == nil {
+			tried = true
+			start := layout.SeatsAt(s.Memory(), spec.Seats)[0].Start.Load()
+			for end := time.Now().Add(time.Minute); shm.ProcessOf(p.Pid(), start) != shm.ProcessFrozen; {
+				if time.Now().After(end) {
+					t.Errorf("%s: said to be %v", f.root, shm.ProcessOf(p.Pid(), start))
+					break
+				}
+			}
+			alive(t, s, 0, true)
+			if err := os.WriteFile(group+"/"+f.file, []byte(f.off), 0); err != nil {
+				t.Error(err)
+			}
+		} else {
+			t.Log("cannot freeze: ", err)
+		}
+		p.Kill()
+		if err := os.Remove(group); err != nil {
+			t.Log(err)
+		}
+	}
+	if !tried {
+		t.Skip("no cgroup freezer that we may use")
+	}
 }

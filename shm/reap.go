@@ -35,11 +35,11 @@ type Reaped struct {
 	PID   int    // for people, like Name and Since
 	Name  string // of the dead owner
 	Since time.Time
-	Found layout.SeatRec // MPMC: what it had recorded last
-	Ver   uint64         // MPMC: the slot version that its last exchange expected: 2p, or 2p+1 if it took
-	Part  uint64         // MPMC: elements of the message in hand that had been released
 
-	Outcome Outcome
+	Flight   layout.SeatRec // MPMC: what it was in the middle of, and with which blocks
+	Position uint64         // MPMC: of the message that Flight is about, unless it is layout.RecHeld
+	Released uint64         // MPMC: elements of the message in hand that do not come again
+	Outcome  Outcome
 }
 
 // Reap settles the seats of dead owners now and returns how many there were. It
@@ -96,12 +96,16 @@ func (s *Segment) ReapSeats() (found []Reaped, err error) {
 func (s *Segment) reap(i int, line *layout.Seat) (Reaped, error) {
 	r := Reaped{
 		Seat: i, Role: layout.Role(line.Role.Load()), PID: int(line.PID.Load()), Name: line.OwnerName(), Since: time.Unix(0, line.Since.Load()),
-		Found: layout.SeatRec(atomic.LoadUint64(&line.Rec)), Ver: atomic.LoadUint64(&line.Ver), Part: atomic.LoadUint64(&line.Part), // observes: the dead owner's last
 	}
 	if s.Spec().Kind == layout.SPSC {
 		line.State.Store(layout.SeatFree) // publishes: settled; the lock passes the line on
 		s.Control().Reaped.Add(1)
 		return r, nil
+	}
+	r.Flight = layout.SeatRec(atomic.LoadUint64(&line.Rec)) // observes, like the next two: the dead owner's last
+	r.Position = layout.PositionOf(atomic.LoadUint64(&line.Ver), loadPosition(&s.Control().Head))
+	if r.Flight.Kind() == layout.RecUnacked {
+		r.Released = atomic.LoadUint64(&line.Part)
 	}
 	ok, err := s.settle(i, line)
 	if err != nil {
@@ -110,10 +114,7 @@ func (s *Segment) reap(i int, line *layout.Seat) (Reaped, error) {
 	r.Outcome = Undecided
 	if ok {
 		s.Control().Reaped.Add(1)
-		r.Outcome = outcome(r.Found, layout.SeatRec(atomic.LoadUint64(&line.Rec))) // ours: the verdict
-	}
-	if r.Found.Kind() != layout.RecUnacked {
-		r.Part = 0 // of an earlier message
+		r.Outcome = outcome(r.Flight, layout.SeatRec(atomic.LoadUint64(&line.Rec))) // ours: the verdict
 	}
 	return r, nil
 }
@@ -123,9 +124,8 @@ func outcome(found, verdict layout.SeatRec) Outcome {
 	if verdict.Kind() == layout.RecUnacked {
 		return Redelivered
 	}
-	swapped := verdict.Give() == found.Get()
 	switch {
-	case found.Kind() == layout.RecSending && swapped:
+	case found.Kind() == layout.RecSending && verdict.Give() == found.Get():
 		return Sent
 	case found.Kind() == layout.RecSending:
 		return NotSent

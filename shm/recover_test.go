@@ -189,8 +189,21 @@ func TestRecoveryJudges(t *testing.T) {
 				begun(d)
 				test.happens(d)
 				line := d.rec(0)
-				if _, err := d.s.Reap(); err != nil {
+				found, err := d.s.ReapSeats()
+				if err != nil {
 					t.Fatalf("%s: %v", what, err)
+				}
+				outcome := shm.NotTaken
+				switch {
+				case test.message:
+					outcome = shm.Redelivered
+				case kind == layout.RecSending && test.seat == get:
+					outcome = shm.Sent
+				case kind == layout.RecSending:
+					outcome = shm.NotSent
+				}
+				if r := found[0]; r.Seat != 0 || r.Role != layout.RoleConsumer || r.Flight != line || r.Position != 1 || r.Released != 0 || r.Outcome != outcome {
+					t.Errorf("%s: reaped %+v, want %v at position 1", what, r, outcome)
 				}
 				d.owns(what, 0, test.seat, test.message)
 				if reapAgain(d); !t.Failed() {
@@ -260,6 +273,9 @@ func TestRecoveryWaits(t *testing.T) {
 	reaped := d.s.Control().Reaped.Load()
 	if n, err := d.s.Reap(); n != 0 || err != nil {
 		t.Fatalf("Reap = %d, %v, want the question left open", n, err)
+	}
+	if found, err := d.s.ReapSeats(); len(found) != 1 || found[0].Outcome != shm.Undecided || err != nil {
+		t.Fatalf("ReapSeats = %+v, %v, want the question left open", found, err)
 	}
 	if o, err := d.s.Adopt(); o != nil || err != nil {
 		t.Fatalf("Adopt = %v, %v, want nothing", o, err)

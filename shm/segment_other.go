@@ -30,3 +30,6 @@ func startTime(int) uint64                                          { return 0 }
 
 // Stopped reports whether a process is stopped, as far as the system tells.
 func Stopped(int) bool { return false }
+
+// ProcessOf says what a process is doing, as far as the system tells.
+func ProcessOf(int, uint64) Process { return ProcessUnknown }

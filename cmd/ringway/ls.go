@@ -111,7 +111,7 @@ func (r *ringRow) fill(info ring.Info) {
 	for _, s := range info.Seats {
 		if s.Alive {
 			alive++
-		} else {
+		} else if !s.Orphan { // that one nobody owns
 			dead++
 		}
 	}

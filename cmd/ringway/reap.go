@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"ringway/layout"
 	"ringway/shm"
 )
 
@@ -12,10 +14,21 @@ func reapCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "reap NAME",
 		Short: "Settle the seats of dead owners now",
-		Long: `Reap settles the seats whose owners died without leaving them and prints how many
-there were. It leaves the living and the stopped alone. It is never needed for
-progress: whoever takes a dead owner's seat settles it.`,
-		Example:           "  ringway reap ticks",
+		Long: `Reap settles the seats whose owners died without leaving them, and says of each whose
+it was, what its owner was in the middle of, and how that was decided:
+
+  nothing      nothing was in flight
+  sent         its last message is in the ring, or was taken since
+  not sent     it had announced a message and not sent it; nobody gets it
+  not taken    it had announced to take a message, which stayed where it was
+  redelivered  it had a message in hand, which the next consumer gets, flagged
+  undecided    a living process stands where only its next step tells; the seat
+               stays as it is, reap again later
+
+It leaves the living and the stopped alone, and is never needed for progress:
+whoever takes a dead owner's seat settles it, and so do consumers that wait.`,
+		Example: `  ringway reap ticks
+  ringway reap ticks --json | jq '.seats[] | select(.outcome == "redelivered")'`,
 		Args:              exactly("NAME"),
 		ValidArgsFunction: completeRing,
 	}
@@ -25,27 +38,82 @@ progress: whoever takes a dead owner's seat settles it.`,
 		if err != nil {
 			return err
 		}
-		n, err := reapRing(path)
+		facts, err := reapRing(path)
 		if err != nil {
 			return err
 		}
 		if *asJSON {
-			return emitJSON(struct {
-				Path   string `json:"path"`
-				Reaped int    `json:"reaped"`
-			}{path, n})
+			return emitJSON(facts)
 		}
-		return emit(fmt.Appendf(nil, "%s: %d settled\n", path, n))
+		return emit(facts.text())
 	}
 	return c
 }
 
-func reapRing(path string) (n int, err error) {
+type reapFacts struct {
+	Path   string       `json:"path"`
+	Reaped int          `json:"reaped"` // undecided ones do not count
+	Seats  []reapedSeat `json:"seats"`
+}
+
+type reapedSeat struct {
+	Seat     int     `json:"seat"`
+	Role     string  `json:"role"`
+	PID      int     `json:"pid"`
+	Name     string  `json:"name"`
+	Since    string  `json:"since"`
+	Flight   string  `json:"in_flight,omitempty"` // mpmc: held, sending, taking or unacked
+	Position *uint64 `json:"position,omitempty"`  // of the message that was in flight
+	Released uint64  `json:"released,omitempty"`  // elements of it that do not come again
+	Outcome  string  `json:"outcome"`
+}
+
+func reapRing(path string) (facts reapFacts, err error) {
 	s, err := shm.Open(path)
 	if err != nil {
-		return 0, err
+		return facts, err
 	}
 	defer closing(s, &err)
 	defer shm.Guard(&err)()
-	return s.Reap()
+	found, err := s.ReapSeats()
+	facts = reapFacts{Path: path, Seats: []reapedSeat{}}
+	for _, r := range found {
+		if r.Outcome != shm.Undecided {
+			facts.Reaped++
+		}
+		seat := reapedSeat{Seat: r.Seat, Role: r.Role.String(), PID: r.PID, Name: r.Name, Since: stamp(r.Since), Released: r.Released, Outcome: r.Outcome.String()}
+		if s.Spec().Kind == layout.MPMC {
+			seat.Flight = r.Flight.Doing()
+			if r.Flight.Kind() != layout.RecHeld {
+				seat.Position = &r.Position
+			}
+		}
+		facts.Seats = append(facts.Seats, seat)
+	}
+	return facts, err
+}
+
+// text is reap's output for people.
+func (f reapFacts) text() []byte {
+	head := fmt.Appendf(nil, "%s: %d settled\n", f.Path, f.Reaped)
+	if len(f.Seats) == 0 {
+		return head
+	}
+	return append(head, table(func(w *tabwriter.Writer) {
+		fmt.Fprintln(w, "SEAT\tROLE\tNAME\tPID\tIN FLIGHT\tOUTCOME")
+		for _, s := range f.Seats {
+			flight := "-"
+			if s.Flight != "" {
+				flight = s.Flight
+			}
+			if s.Position != nil {
+				flight = fmt.Sprintf("%s %d", s.Flight, *s.Position)
+			}
+			outcome := s.Outcome
+			if s.Released > 0 {
+				outcome += fmt.Sprintf(" from element %d on", s.Released)
+			}
+			fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\n", s.Seat, s.Role, s.Name, s.PID, flight, outcome)
+		}
+	})...)
 }

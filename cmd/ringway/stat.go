@@ -9,6 +9,7 @@ import (
 
 	"ringway/layout"
 	"ringway/ring"
+	"ringway/shm"
 )
 
 func statCmd() *cobra.Command {
@@ -21,8 +22,16 @@ holds its seats. It maps the ring read-only, takes no seat and disturbs nobody.
 Positions count slots, or bytes on an spsc message ring, and only grow. Counters
 are totals since the ring was made: parks (somebody slept), wakes (somebody was
 woken), rescues (a lost wake-up was noticed; 0 unless somebody died), reaped (seats
-settled after a death), redelivered. A seat is alive, stopped (a signal or a
-debugger suspends its owner) or dead (the next owner settles it).`,
+settled after a death), redelivered.
+
+A seat is alive, stopped (a signal or a debugger suspends its owner), frozen (with
+its cgroup), dead (the next owner settles it), orphan (its owner is gone, and the next
+consumer gets the message in it) or unknown: it has a living owner, but the process
+of that pid is not to be seen from here, or is another one by now. On an mpmc ring
+IN FLIGHT says what the owner is in the middle of, or was when it died: held
+(nothing), sending or taking with the position, unacked (a message in hand) with
+the position and how much of a packed block is released; "in doubt" if nobody has
+found out yet whether a dead owner's exchange happened.`,
 		Example: `  ringway stat ticks
   ringway stat ticks --watch 1s
   ringway stat ticks --json | jq .depth`,
@@ -85,14 +94,54 @@ type seatFacts struct {
 	Role    string `json:"role"`
 	Name    string `json:"name"`
 	PID     int    `json:"pid"`
-	State   string `json:"state"` // alive, stopped or dead
+	State   string `json:"state"` // alive, stopped, frozen, unknown (alive, its process is not to be seen), dead or orphan
+	Alive   bool   `json:"alive"` // its owner can still act, stopped or not
 	Since   string `json:"since"`
 	Epoch   uint32 `json:"epoch"`
 	Lag     uint64 `json:"lag"`
 	Parks   uint64 `json:"parks"`
 	Wakes   uint64 `json:"wakes"`
 	Rescues uint64 `json:"rescues"`
-	since   time.Time
+	flightFacts
+	since time.Time
+}
+
+// flightFacts is what a seat of an mpmc ring shows besides.
+type flightFacts struct {
+	Flight      string  `json:"in_flight,omitempty"` // held, sending, taking, unacked, or none if its record is damaged
+	Position    *uint64 `json:"position,omitempty"`  // of the message that this is about
+	Released    uint64  `json:"released,omitempty"`  // elements of it
+	InDoubt     bool    `json:"in_doubt,omitempty"`  // its owner died, and nobody has found out whether it happened
+	Give        *uint64 `json:"give,omitempty"`      // the block that goes in; the seat's own if nothing is exchanged
+	Get         *uint64 `json:"get,omitempty"`       // the block that comes out
+	Redelivered uint64  `json:"redelivered"`
+}
+
+func flightFactsOf(s ring.SeatInfo) flightFacts {
+	give := s.Flight.Give()
+	f := flightFacts{Flight: s.Flight.Doing(), Released: s.Released, InDoubt: s.InDoubt, Give: &give, Redelivered: s.Redelivered}
+	if s.Flight.Kind() != layout.RecHeld {
+		f.Position = &s.Position
+	}
+	if get := s.Flight.Get(); s.Flight.Exchanging() {
+		f.Get = &get
+	}
+	return f
+}
+
+// text is a flight for people.
+func (f flightFacts) text() string {
+	text := f.Flight
+	if f.Position != nil {
+		text = fmt.Sprintf("%s %d", f.Flight, *f.Position)
+	}
+	if f.Released > 0 {
+		text += fmt.Sprintf(", %d released", f.Released)
+	}
+	if f.InDoubt {
+		text += fmt.Sprintf(", in doubt: block %d for %d", *f.Give, *f.Get)
+	}
+	return text
 }
 
 func statFactsOf(info ring.Info) statFacts {
@@ -105,22 +154,28 @@ func statFactsOf(info ring.Info) statFacts {
 		Reaped: st.Reaped, Redelivered: st.Redelivered, Seats: []seatFacts{},
 	}
 	for _, s := range info.Seats {
-		f.Seats = append(f.Seats, seatFacts{
-			Seat: s.Index, Role: s.Role.String(), Name: s.Name, PID: s.PID, State: seatState(s), Since: stamp(s.Since),
+		seat := seatFacts{
+			Seat: s.Index, Role: s.Role.String(), Name: s.Name, PID: s.PID, State: seatState(s), Alive: s.Alive, Since: stamp(s.Since),
 			Epoch: s.Epoch, Lag: s.Lag, Parks: s.Parks, Wakes: s.Wakes, Rescues: s.Rescues, since: s.Since,
-		})
+		}
+		if info.Spec.Kind == layout.MPMC {
+			seat.flightFacts = flightFactsOf(s)
+		}
+		f.Seats = append(f.Seats, seat)
 	}
 	return f
 }
 
 func seatState(s ring.SeatInfo) string {
 	switch {
-	case s.Stopped:
-		return "stopped"
-	case s.Alive:
+	case s.Orphan:
+		return "orphan"
+	case !s.Alive:
+		return "dead"
+	case s.Process == shm.ProcessRunning:
 		return "alive"
 	}
-	return "dead"
+	return s.Process.String()
 }
 
 // block is stat's output for people.
@@ -144,14 +199,22 @@ func (f statFacts) block() []byte {
 		return append(head, "seats      none taken\n"...)
 	}
 	return append(head, table(func(w *tabwriter.Writer) {
-		fmt.Fprintln(w, "SEAT\tROLE\tNAME\tPID\tSTATE\tLAG\tPARKS\tWAKES\tRESCUES\tSINCE")
+		mpmc := f.Kind == layout.MPMC.String()
+		more := ""
+		if mpmc {
+			more = "REDELIVERED\tIN FLIGHT\t"
+		}
+		fmt.Fprintf(w, "SEAT\tROLE\tNAME\tPID\tSTATE\tLAG\tPARKS\tWAKES\tRESCUES\t%sSINCE\n", more)
 		for _, s := range f.Seats {
 			lag := "-"
 			if s.Role == layout.RoleConsumer.String() {
 				lag = fmt.Sprint(s.Lag)
 			}
-			fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%d\t%d\t%d\t%s\n", s.Seat, s.Role, s.Name, s.PID, s.State, lag,
-				s.Parks, s.Wakes, s.Rescues, s.since.Format(time.DateTime))
+			if mpmc {
+				more = fmt.Sprintf("%d\t%s\t", s.Redelivered, s.flightFacts.text())
+			}
+			fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%d\t%d\t%d\t%s%s\n", s.Seat, s.Role, s.Name, s.PID, s.State, lag,
+				s.Parks, s.Wakes, s.Rescues, more, s.since.Format(time.DateTime))
 		}
 	})...)
 }
