@@ -2,7 +2,6 @@ package ring
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -14,19 +13,34 @@ import (
 // Sample is one element or message as an observer found it in the ring's memory.
 type Sample struct {
 	Pos      uint64 // position of its slot or of its record
+	Index    int    // on a packed MPMC ring: which element of its block
 	Consumed bool   // the consumer has released it
+	InHand   bool   // MPMC: a consumer, or a dead one's seat, has it and has not released it
 	Data     []byte // a copy
 }
 
 // Last returns the last n elements or messages that are still in the memory of
 // the ring at path, consumed or not, oldest first. It looks through a read-only
 // mapping, takes no seat and disturbs nobody; what the producer may have been
-// overwriting meanwhile is left out, so a busy ring gives fewer. Errors are those
-// of Inspect, and ErrKind for an mpmc ring.
-func Last(path string, n int) (samples []Sample, err error) {
+// overwriting meanwhile is left out, so a busy ring gives fewer. On an MPMC ring only
+// what waits and what each consumer took last tell their position, and there may be
+// gaps. Errors are those of Inspect.
+func Last(path string, n int) ([]Sample, error) {
+	r, err := LastSeen(path, n)
+	return r.Samples, err
+}
+
+// Seen is what LastSeen found.
+type Seen struct {
+	Samples []Sample // oldest first
+	Torn    int      // messages that were left out because they were overwritten while they were copied
+}
+
+// LastSeen is Last that also says how much it had to leave out.
+func LastSeen(path string, n int) (seen Seen, err error) {
 	s, err := shm.OpenReadOnly(path)
 	if err != nil {
-		return nil, err
+		return Seen{}, err
 	}
 	defer func() {
 		if e := s.Close(); err == nil {
@@ -34,7 +48,7 @@ func Last(path string, n int) (samples []Sample, err error) {
 		}
 	}()
 	defer shm.Guard(&err)()
-	return lastIn(s, n)
+	return lastSeen(s, n)
 }
 
 const (
@@ -42,12 +56,12 @@ const (
 	lookAgain = 200 * time.Microsecond // after a look that found nothing
 )
 
-func lastIn(s *shm.Segment, n int) ([]Sample, error) {
-	if k := s.Spec().Kind; k != layout.SPSC {
-		return nil, fmt.Errorf("%s: %w: its last messages cannot be told on %v rings yet", s.Path(), ErrKind, k)
-	}
+func lastSeen(s *shm.Segment, n int) (Seen, error) {
 	if n < 1 {
-		return nil, nil
+		return Seen{}, nil
+	}
+	if s.Spec().Kind == layout.MPMC {
+		return lastBlocks(s, n), nil
 	}
 	n = min(n, s.Spec().Cap)
 	o := observer{msgs: msgsIn(s), segment: s, control: s.Control()}
@@ -62,13 +76,13 @@ func lastIn(s *shm.Segment, n int) ([]Sample, error) {
 		}
 		samples, whole := look(n)
 		if whole {
-			return samples, nil
+			return Seen{Samples: samples}, nil
 		}
 		if len(samples) > len(best) {
 			best = samples
 		}
 	}
-	return best, nil
+	return Seen{Samples: best}, nil
 }
 
 // observer reads an SPSC ring while both sides go on. It copies first and asks

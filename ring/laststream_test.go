@@ -141,7 +141,7 @@ func TestLastOnGarbage(t *testing.T) {
 				}
 			}
 			c.Seal.Store(random.Uint64() >> (random.IntN(2) * 64))
-			looks, err := lastIn(s, 1+random.IntN(100))
+			looks, err := lastOf(s, 1+random.IntN(100))
 			for _, one := range looks {
 				if err != nil || len(one.Data) > int(g.DataSize) {
 					t.Fatalf("%d bytes, %v", len(one.Data), err)

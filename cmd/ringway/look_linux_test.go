@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"ringway/ring"
 	"ringway/shm"
 )
 
@@ -137,8 +138,36 @@ func TestTail(t *testing.T) {
 	if len(got) != 3 || got[0].Position != 16 || !got[0].Consumed || got[0].Data == nil || string(got[1].Data) != "thr\xffee" || got[2].Length != 400 {
 		t.Errorf("tail --json: %+v", got)
 	}
-	mpmc := newRing(t, "--kind", "mpmc")
-	call(t, "", "tail", mpmc).want(t, "tail of mpmc", exitFailed, "wrong kind of ring")
+}
+
+func TestTailOfMPMC(t *testing.T) {
+	path := newRing(t, "--kind", "mpmc", "--slots", "4", "--max-msg", "16")
+	if a := call(t, "", "tail", path).ok(t, "tail of nothing"); a.stdout != "" {
+		t.Errorf("tail of a fresh ring: %q", a.stdout)
+	}
+	call(t, "one\ntwo\nthree\nfour\n", "send", path).ok(t, "send")
+	call(t, "", "recv", path, "--count", "2").ok(t, "recv")
+	want := "1  consumed  3  \"two\"\n2  waiting   5  \"three\"\n3  waiting   4  \"four\"\n" // of the first nothing tells any more
+	if a := call(t, "", "tail", path).ok(t, "tail"); a.stdout != want {
+		t.Errorf("tail:\n%s\nwant:\n%s", a.stdout, want)
+	}
+	s, err := shm.Open(path)
+	noError(t, err)
+	defer s.Close()
+	c, err := ring.NewMsgConsumer(s, nil) // its seat was that of recv
+	noError(t, err)
+	defer c.Close()
+	_, err = c.Peek()
+	noError(t, err)
+	if a := call(t, "", "tail", path, "-n", "2").ok(t, "tail"); a.stdout != "2  in hand   5  \"three\"\n3  waiting   4  \"four\"\n" {
+		t.Errorf("tail: %q", a.stdout)
+	}
+	packed := newRing(t, "--kind", "mpmc", "--slots", "4", "--payload", "fixed", "--elem", "2", "--pack", "8")
+	call(t, "aabbcc", "send", packed, "--raw").ok(t, "send")
+	got := decode[sampleFacts](t, call(t, "", "tail", packed, "-n", "2", "--json").ok(t, "tail --json").stdout)
+	if len(got) != 2 || got[1].Consumed || string(got[1].Data) != "cc" || string(got[0].Data) != "bb" {
+		t.Errorf("tail --json: %+v", got)
+	}
 }
 
 func TestCheckAndShutdown(t *testing.T) {

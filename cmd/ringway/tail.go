@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"strconv"
 	"unicode/utf8"
 
@@ -20,12 +21,16 @@ func tailCmd() *cobra.Command {
 		Use:   "tail NAME",
 		Short: "Show the last messages still in memory",
 		Long: `Tail shows the last messages that are still in the ring's memory, oldest first,
-whether they were consumed or not: position, "consumed" or "waiting", length, and
-the message as a quoted text of at most ` + strconv.Itoa(textShown) + ` bytes. With --hex or --json all of it
+whether they were consumed or not: position, "consumed", "in hand" (an mpmc consumer
+has it and has not released it) or "waiting", length, and the message as a quoted text of at most ` + strconv.Itoa(textShown) + ` bytes. With --hex or --json all of it
 is shown; JSON carries the bytes in base64.
 
-It maps the ring read-only, takes no seat and takes nothing away. What the
-producer was just overwriting is left out, so a busy ring shows fewer.`,
+On an mpmc ring that is what waits and what each consumer took last; other blocks
+do not tell any more what is in them, so there may be gaps. A packed block's elements
+have the position of their block and, behind a point, their place in it.
+
+It maps the ring read-only, takes no seat and takes nothing away. What was being
+overwritten while it was looked at is left out, so a busy ring shows fewer.`,
 		Example: `  ringway tail ticks
   ringway tail ticks -n 1 --hex`,
 		Args:              exactly("NAME"),
@@ -45,20 +50,23 @@ producer was just overwriting is left out, so a busy ring shows fewer.`,
 		case *asHex && *asJSON:
 			return usagef("--hex and --json exclude each other; JSON carries the bytes in base64")
 		}
-		samples, err := ring.Last(path, *n)
+		seen, err := ring.LastSeen(path, *n)
 		if err != nil {
 			return err
 		}
+		if seen.Torn > 0 {
+			fmt.Fprintf(os.Stderr, "%d more could not be copied before they were overwritten\n", seen.Torn)
+		}
 		if *asJSON {
-			for _, s := range samples {
-				if err := emitJSON(sampleFacts{s.Pos, s.Consumed, len(s.Data), s.Data}); err != nil {
+			for _, s := range seen.Samples {
+				if err := emitJSON(sampleFacts{s.Pos, s.Index, s.Consumed, s.InHand, len(s.Data), s.Data}); err != nil {
 					return err
 				}
 			}
 			return nil
 		}
 		var b bytes.Buffer
-		for _, s := range samples {
+		for _, s := range seen.Samples {
 			writeSample(&b, s, *asHex)
 		}
 		return emit(b.Bytes())
@@ -68,7 +76,9 @@ producer was just overwriting is left out, so a busy ring shows fewer.`,
 
 type sampleFacts struct {
 	Position uint64 `json:"position"`
+	Index    int    `json:"index,omitempty"` // in a packed block
 	Consumed bool   `json:"consumed"`
+	InHand   bool   `json:"in_hand,omitempty"`
 	Length   int    `json:"length"`
 	Data     []byte `json:"data"` // base64
 }
@@ -78,7 +88,14 @@ func writeSample(b *bytes.Buffer, s ring.Sample, asHex bool) {
 	if s.Consumed {
 		status = "consumed"
 	}
-	fmt.Fprintf(b, "%d  %s  %d", s.Pos, status, len(s.Data))
+	if s.InHand {
+		status = "in hand "
+	}
+	at := strconv.FormatUint(s.Pos, 10)
+	if s.Index > 0 {
+		at += "." + strconv.Itoa(s.Index)
+	}
+	fmt.Fprintf(b, "%s  %s  %d", at, status, len(s.Data))
 	if asHex {
 		b.WriteByte('\n')
 		b.WriteString(hex.Dump(s.Data))
