@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"ringway/layout"
 	"ringway/shm"
@@ -18,8 +19,10 @@ type Finding struct {
 
 // Check looks at every invariant of the segment at path that can be seen from
 // outside, through a read-only mapping and without a seat. The ring may be in use: a
-// finding that is not OK is damage, never a race with a living peer. The error
-// says why the file could not be looked at; a file that is no usable segment is a
+// finding that is not OK is damage, never a race with a living peer. Those that span all
+// slots and seats of an MPMC ring need an instant at which nothing moves; Check waits up to
+// two seconds for one, and else says of these that they were changing all the time. The
+// error says why the file could not be looked at; a file that is no usable segment is a
 // finding.
 func Check(path string) (found []Finding, err error) {
 	s, err := shm.OpenReadOnly(path)
@@ -38,8 +41,11 @@ func Check(path string) (found []Finding, err error) {
 	return findings(s)
 }
 
-func findings(s *shm.Segment) ([]Finding, error) {
-	k := checker{segment: s, control: s.Control(), size: uint64(s.Spec().Cap)}
+func findings(s *shm.Segment) ([]Finding, error) { return findingsWithin(s, lookFor) }
+
+// findingsWithin waits so long for a busy MPMC ring to stand still for a look.
+func findingsWithin(s *shm.Segment, patience time.Duration) ([]Finding, error) {
+	k := checker{segment: s, control: s.Control(), size: uint64(s.Spec().Cap), patience: patience}
 	spec := s.Spec()
 	k.good("header", "format %d.%d, %v, checksum, offsets and size agree", layout.Major, layout.Minor, spec)
 	k.state()
@@ -53,7 +59,7 @@ func findings(s *shm.Segment) ([]Finding, error) {
 	}
 	switch {
 	case spec.Kind == layout.MPMC:
-		k.blocks()
+		k.exchanges()
 	case spec.Payload == layout.Message:
 		k.records()
 	}
@@ -67,6 +73,8 @@ type checker struct {
 	control *layout.Control
 	size    uint64
 	found   []Finding
+
+	patience time.Duration
 }
 
 func (k *checker) good(name, format string, args ...any) {

@@ -1,83 +1,104 @@
 package ring
 
-import (
-	"slices"
-	"sync/atomic"
+import "fmt"
 
-	"ringway/layout"
-)
-
-// blocks: every block of an MPMC ring lies in exactly one slot or belongs to exactly one
-// seat. That can be counted only while nothing moves; a ring that never stands still for
-// the length of a look says so.
-func (k *checker) blocks() {
-	g := k.segment.Header().Geometry
-	const looks = 100
-	for range looks {
-		before := k.exchangeWords(&g)
-		if slices.Equal(before, k.exchangeWords(&g)) {
-			k.count(&g, before)
+// conserved: every block lies in exactly one slot or belongs to exactly one seat. A seat that
+// announces an exchange owns one of two blocks, whichever that leaves everybody with one.
+func (x *exchangeCheck) conserved(p picture) {
+	if p.twice >= 0 {
+		_, _, block := x.o.load(uint64(p.twice))
+		if block >= x.o.count {
+			x.bad("blocks", "slot %d names block %d, there are %d", p.twice, block, x.o.count)
 			return
 		}
 	}
-	k.good("blocks", "in motion all the time, not counted")
-}
-
-// exchangeWords reads all slot words, then all seat records.
-func (k *checker) exchangeWords(g *layout.Geometry) []uint64 {
-	words := layout.WordsAt(k.segment.Memory(), g)
-	seats := layout.SeatsAt(k.segment.Memory(), g.Spec.Seats)
-	all := make([]uint64, 0, len(words)+len(seats))
-	for i := range words {
-		all = append(all, atomic.LoadUint64(&words[i])) // observes: the swaps in send and take
-	}
-	for i := range seats {
-		all = append(all, atomic.LoadUint64(&seats[i].Rec)) // observes: the owner's record
-	}
-	return all
-}
-
-// count checks a picture of the ring in which nothing moved.
-func (k *checker) count(g *layout.Geometry, all []uint64) {
-	slots := all[:g.Spec.Cap]
-	codec := g.SlotCodec()
-	inSlot := make([]bool, g.Blocks)
-	full := 0
-	var lowest, highest uint64
-	for i, w := range slots {
-		version, block := codec.Unpack(layout.SlotWord(w), uint64(i))
-		if block >= g.Blocks || inSlot[block] {
-			k.bad("blocks", "slot %d names block %d, which does not exist or lies in another slot too", i, block)
-			return
-		}
-		inSlot[block] = true
-		full += int(version & 1)
-		if i == 0 || codec.Distance(version, lowest) < 0 {
-			lowest = version
-		}
-		if i == 0 || codec.Distance(version, highest) > 0 {
-			highest = version
-		}
-	}
-	if codec.Distance(highest, lowest) > 2*int64(g.Spec.Cap) {
-		k.bad("blocks", "two slots are more than a lap apart")
+	switch {
+	case !p.still:
+		x.good("blocks", changing)
+		return
+	case p.twice >= 0:
+		x.bad("blocks", "slot %d names a block that lies in another slot too", p.twice)
 		return
 	}
-	owner := make([]int, g.Blocks)
-	for i, w := range all[len(slots):] {
-		rec := layout.SeatRec(w)
-		own := rec.Give()
-		if kind := rec.Kind(); kind < layout.RecHeld || kind > layout.RecTaking || own >= g.Blocks || rec.Get() >= g.Blocks {
-			k.bad("blocks", "seat %d has a record that no owner leaves behind", i)
-			return
-		} else if kind >= layout.RecSending && inSlot[own] {
-			own = rec.Get() // its exchange has happened, the record is yet to say so
+	owner := map[uint64]int{}
+	lost := func(i int, block uint64) {
+		if at, ok := owner[block]; ok {
+			x.bad("blocks", "seat %d owns block %d, which belongs to seat %d too", i, block, at)
+		} else {
+			x.bad("blocks", "seat %d owns block %d, which lies in a slot too", i, block)
 		}
-		if inSlot[own] || owner[own] != 0 {
-			k.bad("blocks", "seat %d owns block %d, which lies in a slot or belongs to seat %d too", i, own, owner[own]-1)
-			return
-		}
-		owner[own] = i + 1
 	}
-	k.good("blocks", "all %d accounted for: %d in slots, %d of them full, %d with seats", g.Blocks, len(slots), full, g.Spec.Seats)
+	gone := func(block uint64) bool {
+		_, owned := owner[block]
+		return owned || block < x.o.count && p.inSlot[block/64]>>(block%64)&1 == 1
+	}
+	var open []int
+	for i, r := range p.recs {
+		if r.rec.Exchanging() {
+			open = append(open, i)
+			continue
+		}
+		if block := r.rec.Give(); gone(block) {
+			lost(i, block)
+			return
+		}
+		owner[r.rec.Give()] = i
+	}
+	for moved := true; moved; { // those that only one block is left for
+		moved = false
+		for k := 0; k < len(open); k++ {
+			i := open[k]
+			give, get := p.recs[i].rec.Give(), p.recs[i].rec.Get()
+			switch {
+			case gone(give) && gone(get):
+				lost(i, give)
+				return
+			case gone(give):
+				owner[get] = i
+			case gone(get):
+				owner[give] = i
+			default:
+				continue
+			}
+			open = append(open[:k], open[k+1:]...)
+			moved, k = true, k-1
+		}
+	}
+	if i := crowded(p.recs, open); i >= 0 {
+		lost(i, p.recs[i].rec.Give())
+		return
+	}
+	note := ""
+	if len(open) > 0 {
+		note = fmt.Sprintf(" (%d of them not told which of two yet)", len(open))
+	}
+	x.good("blocks", "all %d accounted for: %d in slots, %d of them full, %d with seats%s", x.o.count, x.slots, p.full, len(p.recs), note)
+}
+
+// crowded finds a seat in a group that shares fewer blocks than it has seats, -1 if every
+// seat can own one of its two: as edges between blocks, no connected part has
+// more edges than blocks.
+func crowded(recs []seatRec, open []int) int {
+	parent := map[uint64]uint64{}
+	spare := map[uint64]int{} // blocks less seats of the group
+	root := func(b uint64) uint64 {
+		if _, ok := parent[b]; !ok {
+			parent[b], spare[b] = b, 1
+		}
+		for parent[b] != b {
+			b = parent[b]
+		}
+		return b
+	}
+	for _, i := range open {
+		a, b := root(recs[i].rec.Give()), root(recs[i].rec.Get())
+		if a != b {
+			parent[b] = a
+			spare[a] += spare[b]
+		}
+		if spare[a]--; spare[a] < 0 {
+			return i
+		}
+	}
+	return -1
 }

@@ -183,6 +183,7 @@ func (x *torture) hit(role string, p failpoint.Point, action string) bool {
 	if still {
 		if ok {
 			x.died(victim, line)
+			wantSound(x.t, what+", not settled", x.s)
 			x.settle() // while what it did is the last that was done
 			x.frozen++
 		}

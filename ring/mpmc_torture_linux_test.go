@@ -243,9 +243,11 @@ func (x *torture) finish(running ...*child.Proc) {
 // audit takes what is left in a ring that was shut down and compares the journal.
 func (x *torture) audit() {
 	x.t.Helper()
+	wantSound(x.t, "with the dead not settled", x.s)
 	if _, err := x.s.Reap(); err != nil {
 		x.t.Fatal(err)
 	}
+	wantSound(x.t, "with the dead settled", x.s)
 	line := &x.j.Lines[len(x.j.Lines)-1]
 	finishes(x.t, "draining", func() {
 		if err := takeAll(x.s, x.j, line, inPlace, nil); err != shm.ErrClosed {

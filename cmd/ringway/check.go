@@ -17,7 +17,16 @@ func checkCmd() *cobra.Command {
 		Long: `Check looks at every invariant of a ring that can be seen from outside and says
 which are broken; the exit status is 1 if any is. It maps the ring read-only and
 is right on a ring in use: what a running peer changes meanwhile is never
-mistaken for damage. A seat whose owner died is no damage.`,
+mistaken for damage. A seat whose owner died is no damage.
+
+Of every ring: header (format, checksum, offsets, size), state and seats. Of an
+spsc ring: positions, claim, seal, and records of messages. Of an mpmc ring: hints
+(never ahead of the truth), slots (every one at the version that head and tail leave
+it), seal (one, at the end, after shutdown), blocks (each in exactly one slot or
+seat), records (what each seat says is what its owner can leave behind), headers
+(each block in a slot says what its slot does) and counters. Slots and blocks need an
+instant at which nothing moves; a ring that has none for two seconds is said to be
+changing there, and the rest is judged.`,
 		Example: `  ringway check ticks
   ringway check ticks --json | jq '.findings[] | select(.ok | not)'`,
 		Args:              exactly("NAME"),
