@@ -45,6 +45,14 @@ func ender() *actor {
 	return &actor{name: "ender", mortal: true, script: (*actor).shutDown}
 }
 
+// lasting leaves only one of some actors mortal.
+func lasting(actors []*actor, but int) []*actor {
+	for i, a := range actors {
+		a.mortal = i == but
+	}
+	return actors
+}
+
 // cases are the sizes that are searched whole.
 var cases = []struct {
 	name         string
@@ -84,6 +92,12 @@ var cases = []struct {
 	}},
 	{"1 slot, 1P 1C, 1 message, shutdown", 1, 0, false, func() []*actor {
 		return []*actor{sender("", 1, 1), taker("", 2), ender()}
+	}},
+	{"1 slot, 1P 2C, shutdown, a consumer dies, reaper", 1, 1, false, func() []*actor {
+		late, end := taker("2", 1), ender() // both begin when they can still see what the dead one left
+		late.ready = func(*world) bool { return end.life == finished }
+		end.ready = func(w *world) bool { return w.taken > 0 }
+		return lasting([]*actor{sender("", 1, 1), taker("1", 1), late, end, reaper(1)}, 1)
 	}},
 	{"1 slot, 1P 1C, shutdown", 1, 0, true, func() []*actor {
 		return []*actor{sender("", 2, 1, 2), taker("", 3), ender()}

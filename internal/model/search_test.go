@@ -222,6 +222,7 @@ func (w *world) key() [2]uint64 {
 	for _, a := range w.actors {
 		h.add(uint64(a.life))
 		h.add(a.hand)
+		h.flag(a.ended)
 		if a.life != alive {
 			continue
 		}

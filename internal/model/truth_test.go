@@ -54,6 +54,10 @@ func (a *actor) receive() {
 		if a.w.closed = true; a.w.taken != len(a.w.log) {
 			a.w.fail("%s: ErrClosed with %d of %d messages taken", a.name, a.w.taken, len(a.w.log))
 		}
+		if !a.ended && a.w.kills0 == 1 && a.w.doubt(true) != 0 { // with a second death, it may have come after the look at that seat
+			a.w.fail("%s: ErrClosed, and messages %b of the dead are still to come", a.name, a.w.doubt(true))
+		}
+		a.ended = true
 	case err != nil && err != ring.ErrEmpty:
 		a.w.fail("%s: TryPop: %v", a.name, err)
 	}
@@ -243,6 +247,9 @@ func (w *world) inspect(everybodyDead bool) error {
 		if err == ring.ErrEmpty && !shut || errors.Is(err, shm.ErrClosed) && shut {
 			break
 		}
+		if err == ring.ErrEmpty && !everybodyDead && w.unsettled() {
+			break // rather no end yet than a message that nobody gets
+		}
 		if err != nil {
 			return fmt.Errorf("TryPop: %w", err)
 		}
@@ -273,6 +280,20 @@ func (w *world) inspect(everybodyDead bool) error {
 		return w.conserved()
 	}
 	return nil
+}
+
+// unsettled reports whether a dead owner's seat, which somebody who is stopped has a hand on
+// or must decide with its next step, may yet turn out to hold a message.
+func (w *world) unsettled() bool {
+	for i := range w.seats() {
+		line := &w.seats()[i]
+		_, owned := w.locks[layout.TenureByte(i)]
+		k := layout.SeatRec(atomic.LoadUint64(&line.Rec)).Kind()
+		if !owned && line.State.Load() != layout.SeatFree && (k == layout.RecTaking || k == layout.RecUnacked) {
+			return true
+		}
+	}
+	return false
 }
 
 // alreadyLooked is what the auditor remembers of the orphans if it looked a moment ago.

@@ -44,6 +44,7 @@ type actor struct {
 	last    uint64 // the message released last
 	full    bool   // the ring was full at some instant of this call
 	empty   bool
+	ended   bool            // it was told that the ring has ended
 	private []func() uint64 // the handle's own words
 	looked  *uint64         // what the handle remembers of the orphans
 	chain   uint64          // stands for the locals of the call under way
@@ -254,7 +255,7 @@ func (w *world) reset() {
 		f()
 	}
 	for _, a := range w.actors {
-		a.at, a.life, a.ops, a.msg, a.sent, a.hand, a.flagged, a.last, a.full, a.empty, a.chain = atStart, alive, 0, 0, false, 0, false, 0, false, false, 0
+		a.at, a.life, a.ops, a.msg, a.sent, a.hand, a.flagged, a.last, a.full, a.empty, a.ended, a.chain = atStart, alive, 0, 0, false, 0, false, 0, false, false, false, 0
 		a.next, a.stop = nil, nil
 	}
 	w.kills, w.killedN, w.log, w.taken, w.gone, w.closed, w.bad = w.kills0, 0, w.log[:0], 0, 0, false, ""
