@@ -42,10 +42,19 @@ func (p exchangeParts) setSlot(i int, version uint64) {
 
 func (p exchangeParts) seal(i int) { p.words[i] |= uint64(p.g.SlotCodec().Seal()) }
 
-// blockWord is a block's version (0) or its count (1), where the code has them.
-func (p exchangeParts) setBlock(i int, word int, v uint64) {
+// setVersion says at which version the block of a slot was last given away, whoever did.
+func (p exchangeParts) setVersion(i int, version uint64) {
 	_, block := p.slot(i)
-	binary.LittleEndian.PutUint64(p.mem[p.g.BlockOff(block)+8*uint64(word):], v)
+	sent, freed := layout.VersionsAt(p.mem, &p.g)
+	if sent[block], freed[block] = version, 0; version&1 == 0 {
+		sent[block], freed[block] = 0, version
+	}
+}
+
+// setCount says how many elements the block of a slot holds.
+func (p exchangeParts) setCount(i int, n uint64) {
+	_, block := p.slot(i)
+	binary.LittleEndian.PutUint64(p.mem[p.g.BlockOff(block):], n)
 }
 
 func (p exchangeParts) setRec(seat, kind int, give, get uint64) {
@@ -152,10 +161,10 @@ func TestCheckFindsExchangeDamage(t *testing.T) {
 		}},
 		{"a message that was not taken yet", "records", open, func(p exchangeParts) { p.seats[1].Ver = 11 }},
 		{"more released than there is", "records", open, func(p exchangeParts) { p.seats[1].Part = 4 }},
-		{"a block's version", "headers", open, func(p exchangeParts) { p.setBlock(6, 0, 12) }},
-		{"an empty block's version", "headers", open, func(p exchangeParts) { p.setBlock(3, 0, 5) }},
-		{"an empty message", "headers", open, func(p exchangeParts) { p.setBlock(6, 1, 0) }},
-		{"more elements than fit", "headers", open, func(p exchangeParts) { p.setBlock(6, 1, 5) }},
+		{"a block's version", "headers", open, func(p exchangeParts) { p.setVersion(6, 12) }},
+		{"an empty block's version", "headers", open, func(p exchangeParts) { p.setVersion(3, 5) }},
+		{"an empty message", "headers", open, func(p exchangeParts) { p.setCount(6, 0) }},
+		{"more elements than fit", "headers", open, func(p exchangeParts) { p.setCount(6, 5) }},
 		{"settled more often than taken", "counters", open, func(p exchangeParts) { p.c.Reaped.Store(4) }},
 	} {
 		t.Run(test.what, func(t *testing.T) {

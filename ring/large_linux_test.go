@@ -26,7 +26,7 @@ func TestOpenLargeRing(t *testing.T) {
 		t.Skip("reserves 1 GiB; skipped with -short")
 	}
 	const block = 4096
-	spec, err := MsgSpec(layout.MPMC, 1<<30/block, block-layout.BlockHeader)
+	spec, err := MsgSpec(layout.MPMC, 1<<30/block, block-layout.CountSize)
 	wantErr(t, "MsgSpec", err, nil)
 	size, err := spec.FileSize()
 	wantErr(t, "FileSize", err, nil)
@@ -104,7 +104,7 @@ func TestOpenTouchesNoMore(t *testing.T) {
 	needSegments(t)
 	var faults [2]int64
 	for i, slots := range []int{64, 1 << 15} {
-		spec, err := MsgSpec(layout.MPMC, slots, 4096-layout.BlockHeader)
+		spec, err := MsgSpec(layout.MPMC, slots, 4096-layout.CountSize)
 		wantErr(t, "MsgSpec", err, nil)
 		path := filepath.Join(t.TempDir(), "r")
 		s, err := shm.Create(path, spec, 0o600)

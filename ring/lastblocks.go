@@ -34,8 +34,8 @@ type blockObserver struct {
 }
 
 func newBlockObserver(s *shm.Segment) *blockObserver {
-	var none shm.Seat // an exchange that nobody makes
-	return &blockObserver{exchange: newExchange(s, &none, nil), segment: s, seats: layout.SeatsAt(s.Memory(), s.Spec().Seats)}
+	x := exchangeOf(s, nil) // which nobody makes
+	return &blockObserver{exchange: &x, segment: s, seats: layout.SeatsAt(s.Memory(), s.Spec().Seats)}
 }
 
 func lastBlocks(s *shm.Segment, n int) (best Seen) {

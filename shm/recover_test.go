@@ -268,7 +268,7 @@ func TestRecoveryWaits(t *testing.T) {
 	atomic.StoreUint64(&living.Line.Ver, 3)
 	atomic.StoreUint64(&living.Line.Rec, uint64(layout.MakeSeatRec(layout.RecTaking, 5, give)))
 	d.slot(2*(1+slots), 5)
-	d.given(5, 2 * (1 + slots))
+	d.given(5, 2*(1+slots))
 
 	reaped := d.s.Control().Reaped.Load()
 	if n, err := d.s.Reap(); n != 0 || err != nil {
@@ -310,7 +310,7 @@ func TestRecoveryAdoption(t *testing.T) {
 	d.leaves(0, layout.RecUnacked, 4, 0, 0)
 	d.seats[0].Part = 2
 	d.slot(2*(1+slots), 5)
-	d.given(5, 2 * (1 + slots))
+	d.given(5, 2*(1+slots))
 	d.given(1, 3)
 	d.leaves(1, layout.RecTaking, 5, 1, 3)
 	d.seats[1].Part = 6 // of an earlier block
