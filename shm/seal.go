@@ -27,8 +27,9 @@ func (s *Segment) sealSlots() error {
 		var at, word uint64
 		var lowest uint64
 		free := false
+		failpoint.Look(failpoint.LooksForEnd)
 		for i := range slots {
-			failpoint.Look(failpoint.LooksForEnd)
+			failpoint.Look(failpoint.LooksAtEnd)
 			// acquire: pairs with the swaps in send and take.
 			w := atomic.LoadUint64(&words[i])
 			if layout.SlotWord(w)&seal != 0 {

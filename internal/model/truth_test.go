@@ -163,6 +163,9 @@ func (a *actor) observe(p int) {
 
 // line is the seat of an actor's handle.
 func (w *world) line(a *actor) *layout.Seat {
+	if a.seat != nil {
+		return a.seat
+	}
 	var handle any = a.cons
 	if a.cons == nil {
 		handle = a.prod

@@ -5,6 +5,7 @@ package model
 import (
 	"fmt"
 	"iter"
+	"maps"
 	"reflect"
 	"slices"
 	"sync/atomic"
@@ -30,10 +31,14 @@ type actor struct {
 	w      *world
 	id     int
 
-	// Of the present run.
+	// The coroutine, which runs the script again and again.
 	next    func() (int, bool)
 	stop    func()
 	yield   func(int) bool
+	begun   bool // it is somewhere in the script
+	cutting bool // and is to leave it
+
+	// Of the present run.
 	at      int // the point where it stopped
 	life    int
 	ops     int
@@ -45,6 +50,7 @@ type actor struct {
 	full    bool   // the ring was full at some instant of this call
 	empty   bool
 	ended   bool            // it was told that the ring has ended
+	seat    *layout.Seat    // of the handle that it has from the beginning
 	private []func() uint64 // the handle's own words
 	looked  *uint64         // what the handle remembers of the orphans
 	chain   uint64          // stands for the locals of the call under way
@@ -62,6 +68,7 @@ const (
 	atLook  = 100 // and where it looks
 	atBegin = 120 // before a call
 	atStart = 121 // before its script
+	atEnd   = 122 // behind it
 )
 
 type killed struct{}
@@ -117,7 +124,15 @@ func newWorld(t *testing.T, slots, kills int, actors ...*actor) *world {
 	failpoint.HeapLocks = w
 	failpoint.Hook = func(p failpoint.Point) { w.point(int(p)) }
 	failpoint.OnLook = func(where int) { w.point(atLook + where) }
-	t.Cleanup(func() { failpoint.HeapLocks, failpoint.Hook, failpoint.OnLook = nil, nil, nil })
+	t.Cleanup(func() {
+		failpoint.HeapLocks, failpoint.Hook, failpoint.OnLook = nil, nil, nil
+		for _, a := range w.actors {
+			if a.stop != nil {
+				w.cut(a)
+				a.stop()
+			}
+		}
+	})
 	w.auditor, w.push = &actor{name: "auditor"}, &actor{name: "filler"}
 	for i, a := range append(slices.Clone(actors), w.auditor, w.push) {
 		a.w, a.id, a.seg = w, i, another(seg)
@@ -155,7 +170,7 @@ func (w *world) seat(t *testing.T, a *actor) {
 	w.back = append(w.back, freezeSegment(a.seg))
 	if handle != nil {
 		w.back = append(w.back, freeze(handle))
-		a.private = ownWords(handle)
+		a.seat, a.private = w.line(a), ownWords(handle)
 		a.looked = (*uint64)(unsafe.Pointer(parts(handle)[1].FieldByName("orphans").UnsafeAddr()))
 	}
 }
@@ -180,18 +195,14 @@ func freezeSegment(s *shm.Segment) func() {
 	v := reflect.ValueOf(s).Elem()
 	kept := reflect.New(v.Type()).Elem()
 	kept.Set(v)
-	seats := field(s, "seats")
-	entries := map[int]*shm.Seat{}
-	for it := seats.MapRange(); it.Next(); {
-		entries[int(it.Key().Int())] = it.Value().Interface().(*shm.Seat)
-	}
+	seats := field(s, "seats").Addr().Interface().(*map[int]*shm.Seat)
+	entries := maps.Clone(*seats)
 	return func() {
 		v.Set(kept)
-		fresh := reflect.MakeMap(seats.Type())
-		for i, seat := range entries {
-			fresh.SetMapIndex(reflect.ValueOf(i), reflect.ValueOf(seat))
+		if entries != nil { // the map itself is the same all the time
+			clear(*seats)
+			maps.Copy(*seats, entries)
 		}
-		field(s, "seats").Set(fresh)
 	}
 }
 
@@ -256,7 +267,6 @@ func (w *world) reset() {
 	}
 	for _, a := range w.actors {
 		a.at, a.life, a.ops, a.msg, a.sent, a.hand, a.flagged, a.last, a.full, a.empty, a.ended, a.chain = atStart, alive, 0, 0, false, 0, false, 0, false, false, false, 0
-		a.next, a.stop = nil, nil
 	}
 	w.kills, w.killedN, w.log, w.taken, w.gone, w.closed, w.bad = w.kills0, 0, w.log[:0], 0, 0, false, ""
 }
@@ -271,11 +281,30 @@ func (w *world) relock(to map[int64]int) {
 // cut abandons an actor where it is. It must not touch shared memory any more, and does
 // not: only its own segment object is unlocked on the way out.
 func (w *world) cut(a *actor) {
-	if a.stop != nil {
-		w.cur = nil
-		a.stop()
+	if !a.begun {
+		return
 	}
-	a.next, a.stop = nil, nil
+	w.cur = nil
+	a.cutting = true
+	a.next()
+	a.begun, a.cutting = false, false
+}
+
+// run plays the script once, unless it is cut.
+func (a *actor) run() {
+	defer func() {
+		if r := recover(); r != nil && r != (killed{}) {
+			panic(r)
+		}
+	}()
+	a.script(a)
+}
+
+// pause stops an actor until it is to go on.
+func (a *actor) pause(at int) {
+	if !a.yield(at) || a.cutting {
+		panic(killed{})
+	}
 }
 
 // kill ends an actor as kill -9 does: its locks are free, the memory stays as it is.
@@ -293,27 +322,23 @@ func (w *world) kill(a *actor) {
 
 // step lets an actor run to its next point.
 func (w *world) step(a *actor) {
-	if a.next == nil {
+	if a.next == nil { // once: a new coroutine for each run would grow its stack anew
 		a.next, a.stop = iter.Pull(func(yield func(int) bool) {
-			defer func() {
-				if r := recover(); r != nil && r != (killed{}) {
-					panic(r)
-				}
-			}()
 			a.yield = yield
-			a.script(a)
+			for a.run(); yield(atEnd); a.run() {
+			}
 		})
 	}
+	a.begun = true
 	from, seen := a.at, uint64(0)
 	if !w.replay {
 		seen = w.visible(from)
 	}
 	w.cur = a
-	at, more := a.next()
+	at, _ := a.next()
 	w.cur = nil
-	if !more {
-		a.life, at = finished, atStart
-		a.next, a.stop = nil, nil
+	if at == atEnd {
+		a.life, at, a.begun = finished, atStart, false
 	}
 	a.at = at
 	if !w.replay {
@@ -328,22 +353,18 @@ func (w *world) step(a *actor) {
 // point is where an actor stops, and where the truth is noted.
 func (w *world) point(p int) {
 	a := w.cur
-	if a == nil || a.yield == nil {
+	if a == nil || !a.begun {
 		return
 	}
 	a.observe(p)
-	if !a.yield(p) {
-		panic(killed{})
-	}
+	a.pause(p)
 }
 
 // begin stops an actor before a call.
 func (a *actor) begin() {
 	a.ops++
 	a.full, a.empty = len(a.w.log)-a.w.taken == a.w.spec.Cap, len(a.w.log) == a.w.taken
-	if !a.yield(atBegin) {
-		panic(killed{})
-	}
+	a.pause(atBegin)
 	a.full, a.empty = len(a.w.log)-a.w.taken == a.w.spec.Cap, len(a.w.log) == a.w.taken
 }
 
