@@ -1,8 +1,6 @@
 package ring
 
 import (
-	"fmt"
-	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -11,149 +9,102 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
-	"ringway/shm"
+	"ringway/internal/order"
+	"ringway/internal/race"
 )
 
-// What a call was and what it answered.
-type (
-	queueCall struct {
-		push  bool
-		value uint64
-	}
-	queueAnswer struct {
-		value   uint64
-		refused bool // ErrFull or ErrEmpty
-	}
-)
-
-// boundedQueue is what a ring with Pack 1 must look like from outside.
-func boundedQueue(slots int) porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return "" }, // the values in it, a byte each
-		Step: func(state, input, output any) (bool, any) {
-			q, call, answer := state.(string), input.(queueCall), output.(queueAnswer)
-			switch {
-			case call.push && answer.refused:
-				return len(q) == slots, q
-			case call.push:
-				return len(q) < slots, q + string([]byte{byte(call.value)})
-			case answer.refused:
-				return q == "", q
-			}
-			return q != "" && uint64(q[0]) == answer.value, q[min(1, len(q)):]
-		},
-		DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v: %+v", input, output) },
-	}
-}
-
-// runHistory lets workers push and pop at random, and returns what they saw.
-func runHistory(t *testing.T, s *shm.Segment, workers, calls int, r *rand.Rand) []porcupine.Operation {
-	var (
-		clock   atomic.Int64
-		wait    sync.WaitGroup
-		there   atomic.Int64 // workers that are ready to begin
-		history = make([][]porcupine.Operation, workers)
-	)
-	for id := range workers {
-		p, err := NewProducer[uint64](s, &Options{Name: "model"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := NewConsumer[uint64](s, &Options{Name: "model"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		mine := newRand(r.Uint64(), 0)
-		bias := mine.IntN(3) // mostly push, mostly pop, or both
-		wait.Add(1)
-		go func() {
-			defer wait.Done()
-			for there.Add(1); there.Load() < int64(workers); {
+// run lets the workers push and pop at random, all at once, each on a thread.
+func (x *crowd) run() {
+	var wait sync.WaitGroup
+	var there, met atomic.Int64
+	n := int64(len(x.all))
+	for _, w := range x.all {
+		wait.Go(func() {
+			for there.Add(1); there.Load() < n; {
 				runtime.Gosched() // not a channel: all shall begin at once
 			}
-			for n := range calls {
-				call := queueCall{push: mine.IntN(4) < 1+bias, value: uint64(id*calls + n)}
-				var answer queueAnswer
-				var err error
-				began := clock.Add(1)
-				if call.push {
-					err = p.TryPush(call.value)
-				} else {
-					answer.value, err = c.TryPop()
+			calls := x.each()
+			for i := range calls {
+				meet(&met)
+				for range w.random.IntN(12) {
+					order.Pause()
 				}
-				ended := clock.Add(1)
-				if answer.refused = err == ErrFull || err == ErrEmpty; err != nil && !answer.refused {
-					t.Error(err)
+				if !w.act(i, calls) {
 					return
 				}
-				history[id] = append(history[id], porcupine.Operation{ClientId: id, Input: call, Call: began, Output: answer, Return: ended})
-				if mine.IntN(8) == 0 {
-					runtime.Gosched()
-				}
 			}
-			if err := p.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := c.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
+		})
 	}
 	wait.Wait()
-	var all []porcupine.Operation
-	for _, h := range history {
-		all = append(all, h...)
+}
+
+// meet lets two workers go on at the same time: the first waits for the second, not for ever.
+func meet(met *atomic.Int64) {
+	n := met.Add(1)
+	for spins := 0; n%2 == 1 && met.Load() == n && spins < 400; spins++ {
+		if order.Pause(); spins%100 == 99 {
+			runtime.Gosched()
+		}
 	}
-	return all
 }
 
 // TestLinearizable runs many small histories on a real ring and lets a checker find
-// an order of the calls that a bounded queue could have answered like that.
+// an order of the calls that a bounded queue could have answered like that. Here the
+// processors overlap the calls; TestFailpointLinearizable does it step by step.
 func TestLinearizable(t *testing.T) {
 	needSegments(t)
 	r := newRand(seed(t), 0)
-	runs := 1500
+	runs := 3000
 	if long() {
-		runs = 50000
+		runs = 60000
 	}
-	var calls, refused, overlapping int
+	if race.Enabled {
+		runs /= 6 // it sees nothing in mapped memory
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(4, runtime.GOMAXPROCS(0)))) // the kernel cuts into calls, too
+	var seen histories
 	began := time.Now()
-	for run := range runs {
-		slots, workers := 1<<r.IntN(3), 2+r.IntN(3)
-		spec := exchangeSpec[uint64](t, slots, 1)
-		s, err := shm.Heap(spec)
-		if err != nil {
-			t.Fatal(err)
-		}
-		at := exchangeStarts(spec)
-		start := at[r.IntN(len(at))] / uint64(slots) * uint64(slots)
-		history := runHistory(t, exchangeAt(s, start), workers, 48/workers, r)
-		if t.Failed() {
-			return
-		}
-		for _, op := range history {
-			calls++
-			if op.Output.(queueAnswer).refused {
-				refused++
-			}
-			if op.Return > op.Call+1 {
-				overlapping++
-			}
-		}
-		if result := porcupine.CheckOperationsTimeout(boundedQueue(slots), history, hangLimit); result != porcupine.Ok {
-			for _, op := range history {
-				t.Logf("%d: %4d to %4d %+v: %+v", op.ClientId, op.Call, op.Return, op.Input, op.Output)
-			}
-			t.Fatalf("run %d, %d slots from position %d: %s", run, slots, start, result)
-		}
+	for run := 0; run < runs && !t.Failed(); run++ {
+		x := newCrowd(t, r)
+		x.run()
+		history := x.history()
+		seen.add(x, history)
+		x.judge(t, run, history)
+		x.close(t, true)
 	}
-	if overlapping == 0 || refused == 0 {
-		t.Errorf("%d calls overlapped and %d were refused: nothing was tried", overlapping, refused)
+	if least := seen.runs / 100; seen.overlapping < least || seen.refused == 0 {
+		t.Errorf("%d calls overlapped, want %d at least, and %d were refused: little was tried", seen.overlapping, least, seen.refused)
 	}
-	t.Logf("%d histories, %d calls, %d refused, %d overlapping others, %v", runs, calls, refused, overlapping, time.Since(began).Round(time.Millisecond))
+	t.Logf("%v, %v", &seen, time.Since(began).Round(time.Millisecond))
 }
 
-// TestCheckerRefuses makes sure that the checker could say no.
+// swapped returns a history in which two pops have got each other's value, though one was over
+// before the other began, and so were the pushes: no queue answers that.
+func swapped(history []porcupine.Operation) ([]porcupine.Operation, bool) {
+	pushes := map[uint64]porcupine.Operation{}
+	for _, op := range history {
+		if in := op.Input.(queueCall); in.push && !op.Output.(queueAnswer).refused {
+			pushes[in.value] = op
+		}
+	}
+	for i, a := range history {
+		for k, b := range history {
+			va, vb := a.Output.(queueAnswer), b.Output.(queueAnswer)
+			if a.Input.(queueCall).push || b.Input.(queueCall).push || va.refused || vb.refused || a.Return >= b.Call {
+				continue
+			}
+			if pushes[va.value].Return < pushes[vb.value].Call {
+				all := append([]porcupine.Operation(nil), history...)
+				all[i].Output, all[k].Output = vb, va
+				return all, true
+			}
+		}
+	}
+	return nil, false
+}
+
+// TestCheckerRefuses makes sure that the checker could say no: to histories made up, and to
+// real ones of which two answers are swapped.
 func TestCheckerRefuses(t *testing.T) {
 	one := func(call, ret int64, in queueCall, out queueAnswer) porcupine.Operation {
 		return porcupine.Operation{Input: in, Output: out, Call: call, Return: ret}
@@ -173,4 +124,24 @@ func TestCheckerRefuses(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	needSegments(t)
+	r := newRand(seed(t), 0)
+	refused := 0
+	for range 200 {
+		x := newCrowd(t, r)
+		x.run()
+		history, ok := swapped(x.history())
+		x.close(t, true)
+		if !ok {
+			continue
+		}
+		if porcupine.CheckOperationsTimeout(boundedQueue(x.slots), history, hangLimit) != porcupine.Illegal {
+			t.Fatal("a real history with two answers swapped is accepted")
+		}
+		refused++
+	}
+	if refused < 50 {
+		t.Errorf("only %d of 200 histories had answers to swap", refused)
+	}
+	t.Logf("%d real histories with two answers swapped, all refused", refused)
 }
