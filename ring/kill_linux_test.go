@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -30,7 +29,8 @@ type killRun struct {
 	sides    [2]*child.Proc // producer, consumer
 
 	kills             int
-	lost, repeated    uint64 // against the promise; of what was not released
+	lost, doubled     uint64 // against the promise
+	repeated          uint64 // of what was not released
 	doubt             uint64 // units of calls in flight that had taken effect
 	progress, drained time.Duration
 	recovery          []time.Duration
@@ -77,12 +77,16 @@ func (r *killRun) startWay(side int, name string, way, spin int) {
 func (r *killRun) head() uint64 { return loadPosition(&r.s.Control().Head) }
 func (r *killRun) tail() uint64 { return loadPosition(&r.s.Control().Tail) }
 
-// kill kills some sides at once and checks what they left behind.
+// kill kills some sides at once and checks what they left behind. Now and then somebody
+// else takes a seat as soon as the kernel has freed it.
 func (r *killRun) kill(sides ...int) {
 	for _, side := range sides {
 		if err := syscall.Kill(r.sides[side].Pid(), syscall.SIGKILL); err != nil {
 			r.t.Fatal(err)
 		}
+	}
+	if side := sides[r.random.IntN(len(sides))]; r.random.IntN(3) == 0 {
+		r.takeSeat(side)
 	}
 	for _, side := range sides {
 		err := r.sides[side].Wait()
@@ -128,8 +132,14 @@ func (r *killRun) auditConsumer() {
 	if r.messages {
 		most = min(most, 1)
 	}
-	if again > most || taken > int64(upto-got) || taken > 0 && way >= inPlace {
+	repeats, loses := again > most, taken > int64(upto-got) || taken > 0 && way >= inPlace
+	if repeats {
+		r.doubled++
+	}
+	if loses {
 		r.lost++
+	}
+	if repeats || loses {
 		r.t.Errorf("a consumer (way %d) died with everything below %d handed over and at most %d taken; the next one begins with %d", way, got, upto, next)
 	}
 	if again > 0 {
@@ -139,8 +149,17 @@ func (r *killRun) auditConsumer() {
 	}
 }
 
-// takeSeat times how long the seat of a dead owner takes to be had.
+// takeSeat times how long the seat of a dead owner takes to be had once the kernel has
+// freed its lock.
 func (r *killRun) takeSeat(side int) {
+	seat := [2]int{layout.ProducerSeat, layout.ConsumerSeat}[side]
+	for end := time.Now().Add(hangLimit); ; {
+		if alive, err := r.s.Alive(seat); err != nil || time.Now().After(end) {
+			r.t.Fatalf("a killed process keeps its seat: %v", err)
+		} else if !alive {
+			break
+		}
+	}
 	begin := time.Now()
 	e, err := r.end(side)
 	if err != nil {
@@ -183,9 +202,6 @@ func (r *killRun) round() {
 		r.drained = max(r.drained, time.Since(killed))
 	}
 	for _, side := range victims {
-		if r.random.IntN(3) == 0 {
-			r.takeSeat(side)
-		}
 		r.start(side)
 	}
 	if r.random.IntN(4) > 0 { // else: kill again, perhaps on the way in
@@ -259,18 +275,14 @@ func TestKill(t *testing.T) {
 		units, rescues, reaped = units+n, rescues+st.Rescues, reaped+st.Reaped
 		all.kills += r.kills
 		all.lost += r.lost
+		all.doubled += r.doubled
 		all.doubt += r.doubt
 		all.repeated += r.repeated
 		all.progress = max(all.progress, r.progress)
 		all.drained = max(all.drained, r.drained)
 		all.recovery = append(all.recovery, r.recovery...)
 	}
-	slices.Sort(all.recovery)
-	t.Logf("%d kills, %d units: %d lost or doubled, %d that were not released came again, %d of calls in flight had taken effect",
-		all.kills, units, all.lost, all.repeated, all.doubt)
-	t.Logf("worst time from kill to progress %v (with the start of a process), to drained %v; %d seats settled, %d wake-ups rescued",
-		all.progress, all.drained, reaped, rescues)
-	if n := len(all.recovery); n > 0 {
-		t.Logf("seat of a dead owner taken %d times: p50 %v, p99 %v", n, all.recovery[n/2], all.recovery[n*99/100])
-	}
+	t.Log(&tally{kills: all.kills, messages: units, lost: all.lost, doubled: all.doubled, again: all.repeated, recovery: all.recovery})
+	t.Logf("%d units of calls in flight had taken effect; worst time from kill to progress %v (with the start of a process), to drained %v; %d seats settled, %d wake-ups rescued",
+		all.doubt, all.progress, all.drained, reaped, rescues)
 }

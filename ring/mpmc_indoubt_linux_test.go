@@ -27,7 +27,7 @@ func TestFailpointInDoubt(t *testing.T) {
 	needSegments(t)
 	for n, role := range []string{"produce", "consume"} {
 		t.Run(role, func(t *testing.T) {
-			x := newTorture(t, exchangeSpec[labelled](t, 1, 1), newRand(seed(t), uint64(n)), true)
+			x := newTorture(t, exchangeSpec[labelled](t, 1, 1), 2, newRand(seed(t), uint64(n)), true)
 			const id = journalIDs - 1 // of what is pushed here
 			p, c := mustEnd(t, func() (*Producer[labelled], error) { return NewProducer[labelled](x.s, nil) }),
 				mustEnd(t, func() (*Consumer[labelled], error) { return NewConsumer[labelled](x.s, nil) })
@@ -43,11 +43,11 @@ func TestFailpointInDoubt(t *testing.T) {
 				dies, waits = failpoint.TakeExchanged, failpoint.SendExchanged
 				peer = func() error { return p.TryPush(label(id, 1)) }
 			}
-			victim := x.start(role, 5, dies.String(), 1, "kill")
+			victim := x.start(role, victimLine, dies.String(), 1, "kill")
 			if !hits(victim, "kill") {
 				t.Fatalf("the child does not come to %v", dies)
 			}
-			x.died(victim, 5)
+			x.died(victim, victimLine)
 			reached, let := holdAt(t, waits)
 			done := make(chan error, 1)
 			go func() { done <- peer() }()

@@ -5,6 +5,7 @@ package ring
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -87,28 +88,51 @@ func hits(p *child.Proc, action string) bool {
 	return false
 }
 
+// seated is an end and its seat.
+type seatedEnd struct {
+	io.Closer
+	seat int
+}
+
+func (x *torture) producer() seatedEnd {
+	x.t.Helper()
+	if x.s.Spec().Payload == layout.Message {
+		e := mustEnd(x.t, func() (*MsgProducer, error) { return NewMsgProducer(x.s, nil) })
+		return seatedEnd{e, e.seat.Index}
+	}
+	e := mustEnd(x.t, func() (*Producer[labelled], error) { return NewProducer[labelled](x.s, nil) })
+	return seatedEnd{e, e.seat.Index}
+}
+
+// holder is a consumer with a message in hand.
+func (x *torture) holder() seatedEnd {
+	x.t.Helper()
+	if x.s.Spec().Payload == layout.Message {
+		e := mustEnd(x.t, func() (*MsgConsumer, error) { return NewMsgConsumer(x.s, nil) })
+		until(x.t, "a message for a consumer", func() bool { return second(e.Peek()) == nil })
+		return seatedEnd{e, e.seat.Index}
+	}
+	e := mustEnd(x.t, func() (*Consumer[labelled], error) { return NewConsumer[labelled](x.s, nil) })
+	until(x.t, "a message for a consumer", func() bool { return second(e.Peek()) == nil })
+	return seatedEnd{e, e.seat.Index}
+}
+
 // inherits leaves something to settle: the seat of a producer and of a consumer with
 // a message in hand that seem to have been killed, or two messages to adopt.
 func (x *torture) inherits(p failpoint.Point) {
 	x.t.Helper()
 	seats := layout.SeatsAt(x.s.Memory(), x.s.Spec().Seats)
-	var left []interface{ Close() error }
-	var taken []int
+	var left []seatedEnd
 	if p < failpoint.AdoptTaken {
-		e := mustEnd(x.t, func() (*Producer[labelled], error) { return NewProducer[labelled](x.s, nil) })
-		left, taken = append(left, e), append(taken, e.seat.Index)
+		left = append(left, x.producer())
 	}
-	for range 2 {
-		c := mustEnd(x.t, func() (*Consumer[labelled], error) { return NewConsumer[labelled](x.s, nil) })
-		until(x.t, "a message for a consumer", func() bool { return second(c.Peek()) == nil })
-		left, taken = append(left, c), append(taken, c.seat.Index)
-	}
+	left = append(left, x.holder(), x.holder())
 	for _, e := range left {
 		wantErr(x.t, "Close", e.Close(), nil)
 	}
 	if p < failpoint.AdoptTaken {
-		for _, i := range taken {
-			seats[i].State.Store(layout.SeatTaken) // and its lock is free
+		for _, e := range left {
+			seats[e.seat].State.Store(layout.SeatTaken) // and its lock is free
 		}
 	}
 }
@@ -133,7 +157,7 @@ func (x *torture) freeze(role string) bool {
 			return true
 		}
 		x.thaw()
-		x.flows("the pool was stopped", 0, 1, 2, 3)
+		x.flows("the pool was stopped", x.everybody()...)
 	}
 	return false
 }
@@ -145,84 +169,106 @@ func (x *torture) thaw() {
 	}
 }
 
+// settles says whether a point is part of recovery, so that nobody else may settle first.
+func settles(p failpoint.Point) bool {
+	return p >= failpoint.SettleBegin && p != failpoint.SitTaken
+}
+
+// sends starts a child that is to hit a point the nth time that it comes by, with
+// something to settle if the point is about that, and waits until it has.
+func (x *torture) sends(role string, p failpoint.Point, nth int, action string) (victim *child.Proc, ok bool) {
+	x.t.Helper()
+	if p >= failpoint.SettleBegin {
+		nth = 1
+	}
+	if !settles(p) {
+		victim = x.start(role, victimLine, p.String(), nth, action)
+		return victim, hits(victim, action)
+	}
+	for i := 1; i < len(x.pool); i += 2 { // consumers, which would settle first
+		wantErr(x.t, "Stop", x.pool[i].Stop(), nil)
+	}
+	x.inherits(p)
+	victim = x.start(role, victimLine, p.String(), nth, action)
+	ok = hits(victim, action)
+	for i := 1; i < len(x.pool); i += 2 {
+		wantErr(x.t, "Cont", x.pool[i].Cont(), nil)
+	}
+	return victim, ok
+}
+
 // hit has one child hit a point and be killed or stopped there, and looks at the others.
 func (x *torture) hit(role string, p failpoint.Point, action string) bool {
 	x.t.Helper()
-	const line = 5
 	nth := 1 + x.random.IntN(20)
-	if p == failpoint.SendFailed || p == failpoint.TakeFailed {
+	contended := p == failpoint.SendFailed || p == failpoint.TakeFailed
+	if contended {
 		nth = 1 + x.random.IntN(3)
 	}
 	still := action == "kill" && p < failpoint.WakeBefore && p != failpoint.TakePart &&
-		p != failpoint.SendFailed && p != failpoint.TakeFailed && x.random.IntN(2) == 0 && x.freeze(role)
+		!contended && x.random.IntN(2) == 0 && x.freeze(role)
 	if still {
 		nth = 1
 	}
-	quiet := p >= failpoint.SettleBegin // nobody else may settle first
-	if quiet {
-		nth = 1
-		if p != failpoint.SitTaken {
-			for _, i := range []int{1, 3} {
-				wantErr(x.t, "Stop", x.pool[i].Stop(), nil)
-			}
-			x.inherits(p)
-		}
-	}
-	victim := x.start(role, line, p.String(), nth, action)
-	ok := hits(victim, action)
-	if quiet && p != failpoint.SitTaken {
-		for _, i := range []int{1, 3} {
-			wantErr(x.t, "Cont", x.pool[i].Cont(), nil)
-		}
-	}
+	victim, ok := x.sends(role, p, nth, action)
 	what := fmt.Sprintf("%s, %s at %v", role, action, p)
 	if still {
 		if ok {
-			x.died(victim, line)
+			x.buries(victim)
 			wantSound(x.t, what+", not settled", x.s)
 			x.settle() // while what it did is the last that was done
 			x.frozen++
 		}
 		x.thaw()
 		if ok {
-			x.flows(what+" while others stood still", 0, 1, 2, 3)
+			x.flows(what+" while others stood still", x.everybody()...)
 			return true
 		}
 	}
 	if !ok {
 		victim.Kill()
-		x.doubt += x.j.Lines[line].Calling.Swap(0)
+		x.doubt += x.j.Lines[victimLine].Calling.Swap(0)
 		return false
 	}
 	if action == "kill" {
-		x.died(victim, line)
-		x.flows(what, 0, 1, 2, 3)
+		x.buries(victim)
+		x.flows(what, x.everybody()...)
 		if x.random.IntN(2) == 0 {
 			x.settle()
 		}
 		return true
 	}
 	x.stops++
-	x.flows(what, 0, 1, 2, 3)
+	x.flows(what, x.everybody()...)
 	wantErr(x.t, "Reap", second(x.s.Reap()), nil)
 	if x.random.IntN(2) == 0 {
-		wantErr(x.t, "Cont", victim.Cont(), nil)
-		before := x.j.Lines[line].Progress.Load()
-		for end := time.Now().Add(progressLimit); x.j.Lines[line].Progress.Load() == before; time.Sleep(20 * time.Microsecond) {
-			if time.Now().After(end) {
-				x.stuck++
-				x.t.Errorf("%s: it does not get on after it was continued", what)
-				break
-			}
-		}
+		x.continues(victim, what)
 	}
 	wantErr(x.t, "kill", syscall.Kill(victim.Pid(), syscall.SIGKILL), nil)
-	x.died(victim, line)
-	x.flows(what+", and killed", 0, 1, 2, 3)
+	x.buries(victim)
+	x.flows(what+", and killed", x.everybody()...)
 	return true
 }
 
-const hitsEach = 20
+// buries is died for the victim.
+func (x *torture) buries(victim *child.Proc) { x.died(victim, victimLine) }
+
+// continues lets a stopped child go on, which it must.
+func (x *torture) continues(victim *child.Proc, what string) {
+	x.t.Helper()
+	before := x.j.Lines[victimLine].Progress.Load()
+	wantErr(x.t, "Cont", victim.Cont(), nil)
+	for end := time.Now().Add(progressLimit); x.j.Lines[victimLine].Progress.Load() == before; time.Sleep(20 * time.Microsecond) {
+		if time.Now().After(end) {
+			x.stuck++
+			x.t.Errorf("%s: it does not get on after it was continued", what)
+			return
+		}
+	}
+}
+
+// hitsEach is how often somebody is killed at each point of each role on each ring.
+const hitsEach = 16
 
 func TestFailpointTorture(t *testing.T) {
 	needSegments(t)
@@ -231,41 +277,47 @@ func TestFailpointTorture(t *testing.T) {
 	n := uint64(0)
 	for _, role := range []string{"produce", "consume", "reap"} {
 		for _, p := range pointsOf[role] {
-			n++
 			t.Run(fmt.Sprint(role, " ", p), func(t *testing.T) {
-				slots, pack := 4, int(1+n%2*7)
-				if p == failpoint.TakePart {
-					pack = 8
-				}
-				x := newTorture(t, exchangeSpec[labelled](t, slots, pack), newRand(seed, n), true)
-				x.packed = p == failpoint.TakePart
-				for i := range x.pool {
-					x.fill(i)
-				}
-				x.flows("the start", 0, 1, 2, 3)
-				count := map[string]int{}
-				missed := 0
-				for i := 0; i < hitsEach+hitsEach/4 && !t.Failed(); i++ {
-					action := "kill"
-					if i >= hitsEach {
-						action = "stop"
+				for i, spec := range []layout.Spec{exchangeSpec[labelled](t, 4, 1), exchangeSpec[labelled](t, 2, 8), exchangeMsgSpec(t, 4, 64)} {
+					if p == failpoint.TakePart && (spec.Pack == 1 || spec.Payload == layout.Message) {
+						continue
 					}
-					if x.hit(role, p, action) {
-						count[action]++
-					} else if missed++; missed > 3 {
-						t.Errorf("%s does not come to %v: hits %v", role, p, count)
-					}
+					n++
+					x := newTorture(t, spec, 2, newRand(seed, n), true)
+					x.packed = p == failpoint.TakePart
+					x.hitAgain(role, p)
+					t.Logf("%s at %v of %s: %d killed, %d stopped", role, p, [...]string{"elements", "packed elements", "messages"}[i], x.kills, x.stops)
+					all.add(&x.tally)
 				}
-				if !t.Failed() {
-					x.finish(x.pool[:]...)
-				}
-				t.Logf("%s at %v: %d killed, %d stopped, %d did not come by", role, p, count["kill"], count["stop"], missed)
-				all.add(&x.tally)
 			})
 		}
 	}
 	all.print(t)
 	t.Logf("of these kills %d while others stood still", all.frozen)
+}
+
+// hitAgain kills and stops children at one point, and ends the ring.
+func (x *torture) hitAgain(role string, p failpoint.Point) {
+	t := x.t
+	for i := range x.pool {
+		x.fill(i)
+	}
+	x.flows("the start", x.everybody()...)
+	missed := 0
+	for i := 0; i < hitsEach+hitsEach/4 && !t.Failed(); i++ {
+		action := "kill"
+		if i >= hitsEach {
+			action = "stop"
+		}
+		if !x.hit(role, p, action) {
+			if missed++; missed > 3 {
+				t.Errorf("%s does not come to %v: %d kills, %d stops", role, p, x.kills, x.stops)
+			}
+		}
+	}
+	if !t.Failed() {
+		x.finish(x.pool...)
+	}
 }
 
 // Every point is in a table above.

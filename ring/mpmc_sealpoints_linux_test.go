@@ -27,7 +27,7 @@ func TestFailpointSeal(t *testing.T) {
 				hit, missed := 0, 0
 				for hit < hitsEach && !t.Failed() {
 					n++
-					x := newTorture(t, exchangeSpec[labelled](t, 4, 1), newRand(seed, n), true)
+					x := newTorture(t, exchangeSpec[labelled](t, 4, 1), 2, newRand(seed, n), true)
 					action := "kill"
 					if hit%4 == 3 {
 						action = "stop"
@@ -49,7 +49,7 @@ func TestFailpointSeal(t *testing.T) {
 // seal ends a ring through a child that hits a point on the way, unless somebody else seals first.
 func (x *torture) seal(role string, p failpoint.Point, action string) bool {
 	x.t.Helper()
-	const line = 5
+	const line = victimLine
 	x.fill(0)
 	x.fill(2)
 	if role == "shut down" {

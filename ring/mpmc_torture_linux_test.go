@@ -23,8 +23,8 @@ import (
 // progressLimit is what survivors may take to get on; no measure of speed.
 const progressLimit = 5 * time.Second
 
-// torture is an MPMC ring on which two producers and two consumers work, each in a process of
-// its own, of which somebody dies or is stopped all the time.
+// torture is an MPMC ring on which some producers and as many consumers work, each in a
+// process of its own, of which somebody dies or is stopped all the time.
 type torture struct {
 	t      *testing.T
 	s      *shm.Segment
@@ -32,20 +32,21 @@ type torture struct {
 	memory []byte
 	file   *os.File
 	random *rand.Rand
-	exact  bool // consumers note what they got before they release it
-	packed bool // producers fill blocks with more than one element
-	pool   [4]*child.Proc
+	exact  bool          // consumers note what they got before they release it
+	packed bool          // producers fill blocks with more than one element
+	pool   []*child.Proc // producers and consumers in turn; each has the line of its number
 	tally
 }
 
-func newTorture(t *testing.T, spec layout.Spec, random *rand.Rand, exact bool) *torture {
+// newTorture makes the ring for a pool of pairs of processes, somewhere near a wrap.
+func newTorture(t *testing.T, spec layout.Spec, pairs int, random *rand.Rand, exact bool) *torture {
 	t.Helper()
-	spec.Seats = 16
+	spec.Seats = 8 + 4*pairs
 	starts := exchangeStarts(spec)
 	s := exchangeAt(roundExchange(t, bed{false, layout.Full}, spec), starts[random.IntN(len(starts))])
 	fd, err := unix.MemfdCreate("journal", unix.MFD_CLOEXEC)
 	wantErr(t, "MemfdCreate", err, nil)
-	x := &torture{t: t, s: s, file: os.NewFile(uintptr(fd), "journal"), random: random, exact: exact}
+	x := &torture{t: t, s: s, file: os.NewFile(uintptr(fd), "journal"), random: random, exact: exact, pool: make([]*child.Proc, 2*pairs)}
 	wantErr(t, "Truncate", x.file.Truncate(int64(unsafe.Sizeof(workJournal{}))), nil)
 	x.memory, x.j = mapWorkJournal(x.file)
 	return x
@@ -116,21 +117,16 @@ func (x *torture) died(p *child.Proc, line int) {
 	x.doubt += x.j.Lines[line].Calling.Swap(0)
 }
 
-// settle times how long it takes to settle the seats of the dead. Their locks are free.
-func (x *torture) settle() {
-	x.t.Helper()
-	begin := time.Now()
-	n, err := x.s.Reap()
-	took := time.Since(begin)
-	wantErr(x.t, "Reap", err, nil)
-	if n > 0 {
-		x.recovery = append(x.recovery, took)
+// everybody is the whole pool.
+func (x *torture) everybody() (all []int) {
+	for i := range x.pool {
+		all = append(all, i)
 	}
-	x.inDoubt += uint64(deadSeats(x.t, x.s))
+	return all
 }
 
-func others(victims ...int) (rest []int) {
-	for i := range 4 {
+func (x *torture) others(victims ...int) (rest []int) {
+	for i := range x.pool {
 		if !slices.Contains(victims, i) {
 			rest = append(rest, i)
 		}
@@ -138,21 +134,90 @@ func others(victims ...int) (rest []int) {
 	return rest
 }
 
+// fallen is a seat whose owner was killed, and when the kernel had freed its lock.
+type fallen struct {
+	seat  int
+	epoch uint32
+	free  time.Time
+}
+
+// kill kills some of the pool, stopped ones too, and watches the locks of their seats
+// until the kernel has freed them.
+func (x *torture) kill(victims ...int) (all []fallen) {
+	x.t.Helper()
+	seats := layout.SeatsAt(x.s.Memory(), x.s.Spec().Seats)
+	for _, v := range victims {
+		for i := range seats {
+			if line := &seats[i]; line.State.Load() == layout.SeatTaken && int(line.PID.Load()) == x.pool[v].Pid() {
+				all = append(all, fallen{seat: i, epoch: line.Epoch.Load()})
+			}
+		}
+		wantErr(x.t, "kill", syscall.Kill(x.pool[v].Pid(), syscall.SIGKILL), nil)
+	}
+	for i := range all {
+		for end := time.Now().Add(progressLimit); !all[i].dead(x); {
+			if line := &seats[all[i].seat]; line.Epoch.Load() != all[i].epoch || line.State.Load() != layout.SeatTaken {
+				break // somebody else has settled it already
+			}
+			if time.Now().After(end) {
+				x.t.Fatalf("a killed process keeps the lock of seat %d", all[i].seat)
+			}
+		}
+		all[i].free = time.Now()
+	}
+	return all
+}
+
+// dead reports whether the seat is as its owner left it.
+func (f *fallen) dead(x *torture) bool {
+	line := &layout.SeatsAt(x.s.Memory(), x.s.Spec().Seats)[f.seat]
+	alive, err := x.s.Alive(f.seat)
+	wantErr(x.t, "Alive", err, nil)
+	return !alive && line.State.Load() == layout.SeatTaken && line.Epoch.Load() == f.epoch
+}
+
+// settle settles the seats of the dead, and times those that were just freed, or all that
+// it finds free now.
+func (x *torture) settle(of ...fallen) {
+	x.t.Helper()
+	if of == nil {
+		for i, seats := 0, layout.SeatsAt(x.s.Memory(), x.s.Spec().Seats); i < len(seats); i++ {
+			of = append(of, fallen{i, seats[i].Epoch.Load(), time.Now()})
+		}
+	}
+	left := of[:0]
+	for _, f := range of {
+		if f.dead(x) {
+			left = append(left, f)
+		}
+	}
+	_, err := x.s.Reap()
+	now := time.Now()
+	wantErr(x.t, "Reap", err, nil)
+	for _, f := range left {
+		if !f.dead(x) {
+			x.recovery = append(x.recovery, now.Sub(f.free))
+		}
+	}
+	x.inDoubt += uint64(deadSeats(x.t, x.s))
+}
+
 // round kills or stops somebody at a random instant.
 func (x *torture) round() {
-	time.Sleep(time.Duration(x.random.IntN(1500)) * time.Microsecond)
-	first := x.random.IntN(4)
-	victims := []int{first}
-	if x.random.IntN(4) == 0 {
-		victims = append(victims, (first+1+x.random.IntN(3))%4)
+	time.Sleep(time.Duration(x.random.IntN(800)) * time.Microsecond)
+	n := len(x.pool)
+	victims := []int{x.random.IntN(n)}
+	for len(victims) < n/2 && x.random.IntN(4) == 0 {
+		if v := x.random.IntN(n); !slices.Contains(victims, v) {
+			victims = append(victims, v)
+		}
 	}
-	stop := x.random.IntN(5) == 0
-	if stop {
+	if x.random.IntN(5) == 0 {
 		for _, i := range victims {
 			wantErr(x.t, "Stop", x.pool[i].Stop(), nil)
 			x.stops++
 		}
-		x.flows("somebody is stopped", others(victims...)...)
+		x.flows("somebody is stopped", x.others(victims...)...)
 		if x.random.IntN(2) == 0 {
 			for _, i := range victims {
 				wantErr(x.t, "Cont", x.pool[i].Cont(), nil)
@@ -161,21 +226,17 @@ func (x *torture) round() {
 			return
 		}
 	}
-	for _, i := range victims { // stopped ones too
-		wantErr(x.t, "kill", syscall.Kill(x.pool[i].Pid(), syscall.SIGKILL), nil)
+	fell := x.kill(victims...)
+	if x.random.IntN(2) == 0 {
+		x.settle(fell...)
 	}
 	for _, i := range victims {
 		x.died(x.pool[i], i)
-	}
-	if x.random.IntN(2) == 0 {
-		x.settle()
-	}
-	for _, i := range victims {
 		x.fill(i)
 	}
-	x.flows("somebody was killed", others(victims...)...)
+	x.flows("somebody was killed", x.others(victims...)...)
 	if x.random.IntN(4) == 0 { // else: kill again, perhaps on the way in
-		x.flows("somebody was replaced", 0, 1, 2, 3)
+		x.flows("somebody was replaced", x.everybody()...)
 	}
 }
 
@@ -202,21 +263,26 @@ func TestExchangeTorture(t *testing.T) {
 	var all tally
 	specs := tortureSpecs(t)
 	each := max(13, min(100, total/len(specs)))
+	var tried [5]int
 	for n := 0; all.kills < total && !t.Failed(); n++ {
+		pairs := [...]int{2, 4, 2, 1, 4}[n%5]
+		exact := (n+n/len(specs))%2 == 0
 		t.Run(fmt.Sprint(n), func(t *testing.T) { // so that what it leaves is cleaned up soon
-			x := newTorture(t, specs[n%len(specs)], newRand(seed, uint64(n)), n%3 != 2)
+			x := newTorture(t, specs[n%len(specs)], pairs, newRand(seed, uint64(n)), exact)
 			for i := range x.pool {
 				x.fill(i)
 			}
-			x.flows("the start", 0, 1, 2, 3)
+			x.flows("the start", x.everybody()...)
 			for x.kills < each && x.j.Next.Load() < journalIDs/2 && !t.Failed() {
 				x.round()
 			}
 			if !t.Failed() {
-				x.finish(x.pool[:]...)
+				x.finish(x.pool...)
 			}
+			tried[pairs]++
 			all.add(&x.tally)
 		})
 	}
+	t.Logf("rings tortured by 1, 2 and 4 pairs: %d, %d, %d", tried[1], tried[2], tried[4])
 	all.print(t)
 }
