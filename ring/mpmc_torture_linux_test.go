@@ -34,6 +34,7 @@ type torture struct {
 	random *rand.Rand
 	exact  bool          // consumers note what they got before they release it
 	packed bool          // producers fill blocks with more than one element
+	steady bool          // everybody works in the same way and does not park, so that speeds compare
 	pool   []*child.Proc // producers and consumers in turn; each has the line of its number
 	tally
 }
@@ -55,14 +56,17 @@ func newTorture(t *testing.T, spec layout.Spec, pairs int, random *rand.Rand, ex
 // start starts a child: "produce", "consume" or "reap", on a line of the journal.
 func (x *torture) start(role string, line int, point string, nth int, action string) *child.Proc {
 	x.t.Helper()
-	way := x.random.IntN(ways)
+	way, spin := x.random.IntN(ways), x.random.IntN(2)
+	if x.steady {
+		way, spin = byTry, int(time.Second)
+	}
 	if role == "consume" && x.exact {
 		way = inPlace + x.random.IntN(2)
 	}
 	if role == "produce" && x.packed {
 		way = byBatch
 	}
-	cmd := child.Command("torture", role, strconv.Itoa(line), strconv.Itoa(way), strconv.Itoa(x.random.IntN(2)), point, strconv.Itoa(nth), action)
+	cmd := child.Command("torture", role, strconv.Itoa(line), strconv.Itoa(way), strconv.Itoa(spin), point, strconv.Itoa(nth), action)
 	cmd.ExtraFiles = []*os.File{x.s.File(), x.file}
 	return child.StartCmd(x.t, cmd)
 }
