@@ -123,7 +123,7 @@ var mutants = map[string]func(d *schedule, w *worker, p failpoint.Point, pass fu
 			return
 		}
 		x := w.exchange(p)
-		slot := &x.words[x.seat.Ver>>1&x.mask]
+		slot := x.words.at(x.seat.Ver >> 1 & x.mask)
 		was := atomic.LoadUint64(slot)
 		pass()
 		atomic.StoreUint64(slot, was)
@@ -145,9 +145,9 @@ var mutants = map[string]func(d *schedule, w *worker, p failpoint.Point, pass fu
 	"a version skipped": func(d *schedule, w *worker, p failpoint.Point, pass func()) {
 		if p == failpoint.TakeHinted {
 			x := w.exchange(p)
-			for i := range x.words {
-				if v, block := x.codec.Unpack(layout.SlotWord(x.words[i]), uint64(i)); v&1 == 1 {
-					atomic.StoreUint64(&x.words[i], uint64(x.codec.Pack(v-1+2*(x.mask+1), block)))
+			for i := range x.mask + 1 {
+				if v, block := x.codec.Unpack(layout.SlotWord(*x.words.at(i)), i); v&1 == 1 {
+					atomic.StoreUint64(x.words.at(i), uint64(x.codec.Pack(v-1+2*(x.mask+1), block)))
 					break
 				}
 			}
@@ -162,14 +162,14 @@ func (w *worker) exchange(p failpoint.Point) *exchange {
 	switch e := w.ends.(type) {
 	case elementEnds:
 		if sends {
-			return e.p.x.exchange
+			return &e.p.x.exchange
 		}
-		return e.c.x.exchange
+		return &e.c.x.exchange
 	case messageEnds:
 		if sends {
-			return e.p.x.exchange
+			return &e.p.x.exchange
 		}
-		return e.c.x.exchange
+		return &e.c.x.exchange
 	}
 	panic("ends of another kind")
 }

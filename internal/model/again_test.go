@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"ringway/internal/race"
 )
 
 // TestExchange searches the code itself, which needs its failpoints: it builds this
@@ -15,6 +17,9 @@ import (
 func TestExchange(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds the package again; skipped with -short")
+	}
+	if race.Enabled {
+		t.Skip("it is built without the race detector in any case; skipped with -race")
 	}
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs the go tool to build with failpoints: ", err)

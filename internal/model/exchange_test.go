@@ -17,8 +17,7 @@ func sender(name string, tries int, msgs ...uint64) *actor {
 
 func taker(name string, times int) *actor {
 	return &actor{name: "C" + name, mortal: true, script: func(a *actor) {
-		for range times {
-			a.receive()
+		for i := 0; i < times && a.receive(); i++ {
 		}
 	}}
 }
@@ -53,7 +52,8 @@ func lasting(actors []*actor, but int) []*actor {
 	return actors
 }
 
-// cases are the sizes that are searched whole.
+// cases are the sizes that are searched whole. The long ones take 10 s (2 slots, 1P 1C,
+// shutdown) to 4 min (1 slot, 1P 2C, 1 message, shutdown, 1 death) of processor time each.
 var cases = []struct {
 	name         string
 	slots, kills int
@@ -64,7 +64,7 @@ var cases = []struct {
 	{"2 slots, 1P 1C", 2, 0, false, func() []*actor { return []*actor{sender("", 2, 1, 2), taker("", 3)} }},
 	{"1 slot, 1P 1C, 1 death, reaper", 1, 1, false, func() []*actor { return []*actor{sender("", 2, 1, 2), taker("", 3), reaper(1)} }},
 	{"2 slots, 1P 1C, 1 death, reaper", 2, 1, false, func() []*actor { return []*actor{sender("", 2, 1, 2), taker("", 3), reaper(1)} }},
-	{"1 slot, 1P 1C, 2 deaths, 2 reapers", 1, 2, true, func() []*actor {
+	{"1 slot, 1P 1C, 2 deaths, 2 reapers", 1, 2, false, func() []*actor {
 		second := reaper(1)
 		second.name, second.mortal = "second reaper", true
 		return []*actor{sender("", 2, 1, 2), taker("", 2), reaper(1), second}
@@ -78,6 +78,30 @@ var cases = []struct {
 		return []*actor{sender("1", 1, 1), sender("2", 1, 2), taker("", 2), reaper(1)}
 	}},
 	{"2 slots, 1P 2C", 2, 0, false, func() []*actor { return []*actor{sender("", 1, 1, 2), taker("1", 1), taker("2", 1)} }},
+	{"1 slot, 1P 2C, 1 message, 1 death, reaper", 1, 1, false, func() []*actor {
+		return []*actor{sender("", 2, 1), taker("1", 1), taker("2", 1), reaper(1)}
+	}},
+	{"1 slot, 1P 2C, one call each, 1 death, reaper", 1, 1, false, func() []*actor {
+		return []*actor{sender("", 2, 1, 2), taker("1", 1), taker("2", 1), reaper(1)}
+	}},
+	{"2 slots, 1P 2C, one call each, 1 death, reaper", 2, 1, true, func() []*actor {
+		return []*actor{sender("", 1, 1, 2), taker("1", 1), taker("2", 1), reaper(1)}
+	}},
+	{"1 slot, 2P 1C, one call each, 1 death, reaper", 1, 1, false, func() []*actor {
+		return []*actor{sender("1", 1, 1), sender("2", 1, 2), taker("", 2), reaper(1)}
+	}},
+	{"1 slot, 1P 1C, 1 message, shutdown, 1 death", 1, 1, false, func() []*actor {
+		return []*actor{sender("", 1, 1), taker("", 3), ender()}
+	}},
+	{"1 slot, 1P 2C, 1 message, shutdown, the other consumer dies", 1, 1, true, func() []*actor {
+		p, end := sender("", 1, 1), ender()
+		victim, heir := taker("1", 1), taker("2", 3)
+		p.mortal, end.mortal, heir.mortal = false, false, false
+		return []*actor{p, victim, heir, end}
+	}},
+	{"1 slot, 1P 2C, 1 message, shutdown, 1 death", 1, 1, true, func() []*actor {
+		return []*actor{sender("", 1, 1), taker("1", 1), taker("2", 3), ender()}
+	}},
 	{"1 slot, 1P 2C, 1 death, reaper", 1, 1, true, func() []*actor {
 		return []*actor{sender("", 2, 1, 2), taker("1", 2), taker("2", 1), reaper(1)}
 	}},
@@ -99,7 +123,7 @@ var cases = []struct {
 		end.ready = func(w *world) bool { return w.taken > 0 }
 		return lasting([]*actor{sender("", 1, 1), taker("1", 1), late, end, reaper(1)}, 1)
 	}},
-	{"1 slot, 1P 1C, shutdown", 1, 0, true, func() []*actor {
+	{"1 slot, 1P 1C, shutdown", 1, 0, false, func() []*actor {
 		return []*actor{sender("", 2, 1, 2), taker("", 3), ender()}
 	}},
 	{"2 slots, 1P 1C, shutdown", 2, 0, true, func() []*actor {

@@ -237,6 +237,7 @@ func (w *world) key() [2]uint64 {
 		h.flag(a.empty && a.cons != nil)
 		h.flag(a.flagged)
 		h.add(a.last)
+		h.add(a.orphans)
 		for _, own := range a.private {
 			h.add(own())
 		}

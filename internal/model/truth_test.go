@@ -38,10 +38,11 @@ func (a *actor) send(m uint64, tries int) {
 	}
 }
 
-// receive pops once.
-func (a *actor) receive() {
+// receive pops once. It is false once the ring has ended.
+func (a *actor) receive() bool {
 	a.last = 0
 	a.begin()
+	a.orphans = a.w.doubt(true)
 	v, err := a.cons.TryPop()
 	switch {
 	case err == nil && v != a.last:
@@ -58,12 +59,16 @@ func (a *actor) receive() {
 			a.w.fail("%s: ErrClosed, and messages %b of the dead are still to come", a.name, a.w.doubt(true))
 		}
 		a.ended = true
+		if left := a.orphans & a.w.doubt(true); left != 0 {
+			a.w.fail("%s: ErrClosed, and messages %b that a dead consumer had were not looked for", a.name, left)
+		}
 	case err != nil && err != ring.ErrEmpty:
 		a.w.fail("%s: TryPop: %v", a.name, err)
 	}
 	if err != nil && a.last != 0 {
 		a.w.fail("%s: TryPop = %v, and it released %d", a.name, err, a.last)
 	}
+	return !errors.Is(err, shm.ErrClosed)
 }
 
 // reap settles the dead.

@@ -46,6 +46,7 @@ type actor struct {
 	sent    bool
 	hand    uint64 // taken and not released
 	flagged bool   // hand was taken by somebody else, who died
+	orphans uint64 // bit: a dead consumer had this message when the call began
 	last    uint64 // the message released last
 	full    bool   // the ring was full at some instant of this call
 	empty   bool
@@ -266,7 +267,7 @@ func (w *world) reset() {
 		f()
 	}
 	for _, a := range w.actors {
-		a.at, a.life, a.ops, a.msg, a.sent, a.hand, a.flagged, a.last, a.full, a.empty, a.ended, a.chain = atStart, alive, 0, 0, false, 0, false, 0, false, false, false, 0
+		a.at, a.life, a.ops, a.msg, a.sent, a.hand, a.flagged, a.orphans, a.last, a.full, a.empty, a.ended, a.chain = atStart, alive, 0, 0, false, 0, false, 0, 0, false, false, false, 0
 	}
 	w.kills, w.killedN, w.log, w.taken, w.gone, w.closed, w.bad = w.kills0, 0, w.log[:0], 0, 0, false, ""
 }
