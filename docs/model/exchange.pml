@@ -5,7 +5,7 @@
    recoverer of its own, and may be sat on and left dead again; while it is not, the others
    go on. Sequentially consistent.
 
-   Whole searches, with -DCOLLAPSE on one 3 GHz processor; docs/model/run has the flags:
+   Whole searches, with -DCOLLAPSE, on one processor; docs/model/run has the flags:
    1P 1C, 1 death: 0.1 million states, 1 s; 2 deaths: 0.8 million, 4 s
    2P 1C or 1P 2C, 1 or 2 slots, 1 death: 1.7 to 2.0 million, 6 to 16 s
    1P 2C, 2 deaths: 7.2 million, 22 s; two calls each, 1 death: 12 million, 60 s
