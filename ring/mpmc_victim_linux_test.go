@@ -20,6 +20,9 @@ import (
 	"ringway/layout"
 )
 
+// victimLine of the journal is for who is killed or stopped at a point; the last is the auditor's.
+const victimLine = 14
+
 func init() {
 	arm = func(point string, nth int, action string) {
 		failpoint.Hook = func(p failpoint.Point) {

@@ -20,8 +20,6 @@ import (
 const (
 	journalIDs  = 1 << 11
 	journalSeqs = 1 << 15
-
-	victimLine = 14 // of who is killed or stopped at a failpoint; the last is the auditor's
 )
 
 // workJournal is what the children of a torture note, in memory that outlives them.
