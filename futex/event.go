@@ -119,4 +119,6 @@ func nextEpoch(w uint32) uint32 { return w&^parked + oneEpoch }
 
 // wakeAll cannot fail on a word that was just written, so it returns nothing; where
 // there is no futex nobody sleeps.
-func (e *Event) wakeAll() { _, _ = Wake(&e.word, math.MaxInt32) }
+func (e *Event) wakeAll() { _, _ = wakeAll(&e.word) }
+
+func wakeAll(word *atomic.Uint32) (int, error) { return Wake(word, math.MaxInt32) }

@@ -11,16 +11,22 @@ import (
 )
 
 func wait(addr *atomic.Uint32, val uint32, d time.Duration) error {
+	_, err := park(addr, val, d)
+	return err
+}
+
+// park is Wait that tells whether somebody's wake ended it.
+func park(addr *atomic.Uint32, val uint32, d time.Duration) (woken bool, err error) {
 	errno := sysWait(addr, val, deadline(d))
 	switch errno {
 	case 0, unix.EAGAIN, unix.EINTR:
-		return nil
+		return errno == 0, nil
 	case unix.ETIMEDOUT:
-		return os.ErrDeadlineExceeded
+		return false, os.ErrDeadlineExceeded
 	case unix.EFAULT:
-		return ErrFault
+		return false, ErrFault
 	}
-	return os.NewSyscallError("futex wait", errno)
+	return false, os.NewSyscallError("futex wait", errno)
 }
 
 func wake(addr *atomic.Uint32, n int) (int, error) {

@@ -10,6 +10,7 @@ import (
 	"github.com/edsrzf/mmap-go"
 	"golang.org/x/sys/unix"
 
+	"ringway/futex"
 	"ringway/layout"
 )
 
@@ -101,6 +102,9 @@ func (s *Segment) mapFile() error {
 	}
 	s.mem = m
 	noteMapping(address(m), len(m))
+	if !s.readOnly {
+		s.owner = futex.Attach(m, s.file)
+	}
 	return nil
 }
 
@@ -109,7 +113,11 @@ func (s *Segment) unmap() error {
 	m := mmap.MMap(s.mem)
 	forgetMapping(address(m))
 	s.mem = nil
-	return m.Unmap()
+	err := m.Unmap()
+	if s.owner != nil && err == nil {
+		err = s.owner.Detach() // what is still locked in it is a dead owner's from here on
+	}
+	return err
 }
 
 // release unmaps first and drops the locks last: a lock that is free means that

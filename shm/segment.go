@@ -22,6 +22,7 @@ type Segment struct {
 	file     *os.File // nil for Heap; may be handed to others
 	locks    *os.File // our own open file description, never handed out; its locks are our seats
 	readOnly bool
+	owner    *futex.Attachment // tells locks in the segment who we are; nil: read-only or heap
 
 	mu    sync.Mutex
 	seats map[int]*Seat // held through this Segment

@@ -46,3 +46,13 @@ func Unlock(at int64) {
 
 // Locked reports whether somebody else has it.
 func Locked(at int64) bool { return HeapLocks != nil && HeapLocks.Locked(at) }
+
+// OnLock is called at every point of a lock.
+var OnLock func(LockPoint)
+
+// Lock calls its hook.
+func Lock(p LockPoint) {
+	if OnLock != nil {
+		OnLock(p)
+	}
+}

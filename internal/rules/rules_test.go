@@ -24,7 +24,7 @@ const (
 func may(module string) map[string][]string {
 	return map[string][]string{
 		"layout":             {},
-		"futex":              {sys},
+		"futex":              {module + "/internal/order", module + "/internal/race", module + "/internal/failpoint", sys},
 		"internal/order":     {sys},
 		"internal/race":      {},
 		"internal/invariant": {},
