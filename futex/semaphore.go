@@ -29,7 +29,7 @@ const (
 // 1, whose account stands in bits 48 to 63: what its process holds.
 const (
 	semParked    = 1 << 0 // somebody sleeps or is about to
-	semMany      = 1 << 1 // somebody sleeps who wants more than one
+	semMany      = 1 << 1 // somebody sleeps who wants more than one or goes first: a single wake may miss him
 	semFlags     = semParked | semMany
 	freeShift    = 2
 	versionShift = 18
@@ -351,7 +351,7 @@ func (s *Semaphore) acquireSlow(ctx context.Context, n int, try bool) (err error
 				me = 0
 			}
 		}
-		if err := s.sleep(w, n, &t); err != nil {
+		if err := s.sleep(w, n > 1 || me != 0, &t); err != nil {
 			return err
 		}
 	}
@@ -377,9 +377,9 @@ func (s *Semaphore) taken(w semWord, n int, t *attempt) {
 }
 
 // sleep parks until the word may have changed.
-func (s *Semaphore) sleep(w semWord, n int, t *attempt) error {
+func (s *Semaphore) sleep(w semWord, many bool, t *attempt) error {
 	next := w | semParked
-	if n > 1 {
+	if many {
 		next |= semMany
 	}
 	// publishes that somebody sleeps; pairs with the swap in give.
