@@ -72,22 +72,22 @@ func nextSpin(hint uint32, t *attempt) uint32 {
 }
 
 // park sleeps while *word is val, for at most lockSlice. The error is ctx's cause, or ErrFault.
-func (t *attempt) park(word *atomic.Uint32, val uint32) (woken bool, err error) {
+func (t *attempt) park(word *atomic.Uint32, val uint32) error {
 	t.begin()
 	if t.ctx != nil && t.ctx.Done() != nil {
 		if t.stop == nil {
 			t.stop = kickWhenDone(t.ctx, word)
 		}
 		if t.ctx.Err() != nil {
-			return false, context.Cause(t.ctx)
+			return context.Cause(t.ctx)
 		}
 	}
-	woken, err = park(word, val, lockSlice)
+	err := wait(word, val, lockSlice)
 	t.parks++
 	if t.ranOut = errors.Is(err, os.ErrDeadlineExceeded); t.ranOut {
 		err = nil
 	}
-	return woken, err
+	return err
 }
 
 func (t *attempt) end() {

@@ -18,6 +18,8 @@ import (
 const (
 	condParked uint32 = 1
 	oneSignal  uint32 = 2
+
+	condSlices = 10 // parks of 100 ms, after which a waiter looks by itself
 )
 
 // Cond lets those who hold a Mutex wait until what it guards may have changed. It is 8 bytes, free of
@@ -36,9 +38,10 @@ type Cond struct {
 //		if err := c.Wait(&m); err != nil { ... }
 //	}
 //
-// The error is that of m.Unlock, and then nothing has happened, or that of m.Lock: nil and ErrOwnerDead mean that m is held.
-// A process that dies while it waits takes nobody else's signal with it: the others look
-// again within 100 ms.
+// The error is that of m.Unlock, and then nothing has happened, or that of m.Lock: nil and
+// ErrOwnerDead mean that m is held. A process that dies takes nobody's signal with it: a waiter
+// notices within 100 ms a signal that was meant for the dead, and within a second a change
+// that the dead did not come to signal.
 func (c *Cond) Wait(m *Mutex) error { return c.WaitContext(context.Background(), m) }
 
 // WaitContext is Wait that gives up when ctx is done, with context.Cause; m is held also then. If it
@@ -70,25 +73,25 @@ func (c *Cond) announce() uint32 {
 	}
 }
 
-// sleep returns once the word is not token.
+// sleep returns once the word is not token, or after a while all the same: a signaller may have died
+// between its change and its signal.
 func (c *Cond) sleep(ctx context.Context, token uint32) error {
 	t := attempt{ctx: ctx}
 	defer t.end()
-	for {
-		woken, err := t.park(&c.word, token)
-		if err != nil {
+	for ran := 0; ran < condSlices; {
+		if err := t.park(&c.word, token); err != nil {
 			return err
 		}
-		// observes a signal, also one whose wake went to somebody who died.
+		if t.ranOut {
+			ran++
+		}
+		// observes a signal, also one whose wake went to somebody who died. Other wakes are not for us: of a
+		// cancel, or of a signal older than our look at the condition.
 		if c.word.Load() != token {
 			return nil
 		}
-		if woken {
-			// A wake for somebody who announced himself before that signal: he came later to the kernel. On with it.
-			_, err := Wake(&c.word, 1)
-			return err
-		}
 	}
+	return nil
 }
 
 // Signal lets at least one of those who wait go on. Whether m is held does not matter, if the condition
@@ -119,8 +122,11 @@ func (c *Cond) signal(n int) (err error) {
 		failpoint.Lock(failpoint.CondSignalled)
 		woken, err := Wake(&c.word, n)
 		if err == nil && woken == 0 && next&condParked != 0 {
-			// Nobody slept: who is on the way finds another word. Whoever announces himself from now on raises the bit again.
-			c.word.CompareAndSwap(next, next&^condParked)
+			// Nobody slept, and who is on the way finds another word. Somebody may have come since the
+			// signal and sleep: his word changes as well.
+			if c.word.CompareAndSwap(next, next&^condParked) {
+				_, err = wakeAll(&c.word)
+			}
 		}
 		return err
 	}

@@ -11,22 +11,16 @@ import (
 )
 
 func wait(addr *atomic.Uint32, val uint32, d time.Duration) error {
-	_, err := park(addr, val, d)
-	return err
-}
-
-// park is Wait that tells whether somebody's wake ended it.
-func park(addr *atomic.Uint32, val uint32, d time.Duration) (woken bool, err error) {
 	errno := sysWait(addr, val, deadline(d))
 	switch errno {
 	case 0, unix.EAGAIN, unix.EINTR:
-		return errno == 0, nil
+		return nil
 	case unix.ETIMEDOUT:
-		return false, os.ErrDeadlineExceeded
+		return os.ErrDeadlineExceeded
 	case unix.EFAULT:
-		return false, ErrFault
+		return ErrFault
 	}
-	return false, os.NewSyscallError("futex wait", errno)
+	return os.NewSyscallError("futex wait", errno)
 }
 
 func wake(addr *atomic.Uint32, n int) (int, error) {

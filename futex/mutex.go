@@ -215,7 +215,7 @@ func (m *Mutex) sleep(w uint64, t *attempt) error {
 		return nil
 	}
 	failpoint.Lock(failpoint.MutexParking)
-	_, err := t.park(low(&m.word), uint32(next))
+	err := t.park(low(&m.word), uint32(next))
 	failpoint.Lock(failpoint.MutexWoken)
 	return err
 }
@@ -259,8 +259,10 @@ func (m *Mutex) wake(w uint64) {
 	if w&inconsistent != 0 {
 		n = math.MaxInt32
 	}
-	if woken, _ := Wake(low(&m.word), n); woken == 0 && w == starving|mutexParked {
-		m.word.CompareAndSwap(w, 0) // nobody sleeps after all: it is for anybody
+	// It cannot fail on a word that was just written.
+	woken, _ := Wake(low(&m.word), n)
+	if woken == 0 && w == starving|mutexParked && m.word.CompareAndSwap(w, 0) {
+		_, _ = Wake(low(&m.word), 1) // nobody slept, so it is for anybody; but somebody may have come meanwhile
 	}
 }
 

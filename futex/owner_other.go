@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
-	"time"
 )
 
 var errPlatform = fmt.Errorf("futex: locks need Linux: %w", errors.ErrUnsupported)
 
-func supported() error                                         { return errPlatform }
-func discover(uintptr, uintptr) (*region, error)               { return nil, errPlatform }
-func identify(*os.File) (*identity, error)                     { return nil, errPlatform }
-func lockHeld(*os.File, int64) (bool, error)                   { return false, errPlatform }
-func park(*atomic.Uint32, uint32, time.Duration) (bool, error) { return false, errPlatform }
+func supported() error                           { return errPlatform }
+func discover(uintptr, uintptr) (*region, error) { return nil, errPlatform }
+func identify(*os.File) (*identity, error)       { return nil, errPlatform }
+func lockHeld(*os.File, int64) (bool, error)     { return false, errPlatform }

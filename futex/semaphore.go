@@ -387,7 +387,7 @@ func (s *Semaphore) sleep(w semWord, many bool, t *attempt) error {
 		return nil
 	}
 	failpoint.Lock(failpoint.SemaphoreParking)
-	_, err := t.park(low(&s.word), uint32(next))
+	err := t.park(low(&s.word), uint32(next))
 	failpoint.Lock(failpoint.SemaphoreWoken)
 	return err
 }

@@ -8,5 +8,8 @@
 //
 //	again_test.go  the exchange ring: the code itself, stopped at its failpoints (exchange_test.go)
 //	park_test.go   publish, look at the parked bit, sleep: futex.Event, ring's park
+//	mutex_test.go  futex.Mutex, its owners killed at any step
+//	cond_test.go   futex.Cond, its waiters and signallers killed
+//	sem_test.go    futex.Semaphore: who holds what, exactly, whoever is killed
 //	seal_test.go   the exact end of a ring: shm.Segment.Sealed and its three callers
 package model
