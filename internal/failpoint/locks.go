@@ -7,7 +7,6 @@ type LockPoint uint8
 // The points, in the order in which a lock, a semaphore and a condition pass them.
 const (
 	MutexTaken       LockPoint = iota // the word names us
-	MutexStarving                     // a long wait is announced
 	MutexParking                      // the parked bit is up; next: sleep
 	MutexWoken                        // awake again; next: the word
 	MutexUsurped                      // a dead owner's mutex is ours
@@ -31,7 +30,7 @@ const (
 const LockPoints = int(lockPoints)
 
 var lockNames = [...]string{
-	"mutex-taken", "mutex-starving", "mutex-parking", "mutex-woken", "mutex-usurped", "mutex-unlocked", "mutex-recovered",
+	"mutex-taken", "mutex-parking", "mutex-woken", "mutex-usurped", "mutex-unlocked", "mutex-recovered",
 	"semaphore-seated", "semaphore-flushed", "semaphore-taken", "semaphore-parking", "semaphore-woken", "semaphore-given", "semaphore-reaped",
 	"cond-announced", "cond-unlocked", "cond-woken", "cond-signalled",
 }
