@@ -12,6 +12,16 @@ import (
 	"ringway/internal/order"
 )
 
+// Errors of locks, to match with errors.Is.
+var (
+	ErrBusy           = errors.New("in use")                            // a Try, and others have it
+	ErrOwnerDead      = errors.New("the owner died holding the mutex")  // you hold it now: repair the data, call Recovered
+	ErrNotRecoverable = errors.New("the mutex was not recovered")       // after an ErrOwnerDead; zero its memory to begin anew
+	ErrNotOwner       = errors.New("this process does not hold it")     // Unlock, Recovered, Release, Spend
+	ErrCorrupt        = errors.New("the lock word is damaged")          // somebody scribbled over it
+	ErrTooMany        = errors.New("more than the semaphore can count") // permits, or processes
+)
+
 // attempt is one call that waits for a lock: it spins, then parks.
 type attempt struct {
 	ctx    context.Context // nil: none
@@ -21,11 +31,13 @@ type attempt struct {
 	ranOut bool // the last park ended by time
 	parks  int
 	polls  uint32 // of the spin
+	pause  int    // between two polls
 }
 
 const (
-	leastSpin = 8    // polls that are always tried
-	mostSpin  = 1024 // and never exceeded
+	leastSpin = 8   // polls that are always tried
+	mostSpin  = 512 // and never exceeded
+	mostPause = 60  // instructions between two polls
 )
 
 func (t *attempt) begin() {
@@ -48,12 +60,11 @@ func (t *attempt) spin(hint uint32, moved func() bool) {
 		runtime.Gosched() // the owner may be a goroutine of ours
 		return
 	}
-	pause := 4
 	for limit := min(2*hint+leastSpin, mostSpin); t.polls < limit; t.polls++ {
-		for range pause {
+		t.pause = min(2*t.pause+4, mostPause)
+		for range t.pause {
 			order.Pause()
 		}
-		pause = min(2*pause, 32)
 		if moved() {
 			t.spun = false
 			return

@@ -5,7 +5,6 @@ package futex
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"structs"
@@ -14,16 +13,6 @@ import (
 
 	"ringway/internal/failpoint"
 	"ringway/internal/race"
-)
-
-// Errors of locks, to match with errors.Is.
-var (
-	ErrBusy           = errors.New("in use")                            // a Try, and others have it
-	ErrOwnerDead      = errors.New("the owner died holding the mutex")  // you hold it now: repair the data, call Recovered
-	ErrNotRecoverable = errors.New("the mutex was not recovered")       // after an ErrOwnerDead; zero its memory to begin anew
-	ErrNotOwner       = errors.New("this process does not hold it")     // Unlock, Recovered, Release, Spend
-	ErrCorrupt        = errors.New("the lock word is damaged")          // somebody scribbled over it
-	ErrTooMany        = errors.New("more than the semaphore can count") // permits, or processes
 )
 
 // The word of a Mutex: a check of the number in bits 52 to 63, the number of its owner in bits 4 to
@@ -87,7 +76,7 @@ func (m *Mutex) Lock() error {
 		race.Acquire()
 		return nil
 	}
-	return m.lockSlow(nil, false)
+	return m.lockSlow(context.Background(), false)
 }
 
 // LockContext is Lock that gives up when ctx is done, with context.Cause.
@@ -95,17 +84,18 @@ func (m *Mutex) LockContext(ctx context.Context) error { return m.lockSlow(ctx, 
 
 // TryLock is Lock that returns ErrBusy instead of waiting.
 func (m *Mutex) TryLock() error {
-	return m.lockSlow(nil, true)
+	return m.lockSlow(context.Background(), true)
 }
 
 // Unlock unlocks m. The error is ErrNotOwner if this process does not hold it, or as of Lock.
 // After ErrOwnerDead and without Recovered it makes m unusable.
 func (m *Mutex) Unlock() error {
 	race.Release()
-	if r := last.Load(); r != nil && r.covers(address(m)) && m.home.Load() == r.home && m.word.CompareAndSwap(r.lock, 0) {
-		return nil
+	// publishes what was done under the lock. If it has our number it is the file we take it for.
+	if r := last.Load(); r == nil || !r.covers(address(m)) || !m.word.CompareAndSwap(r.lock, 0) {
+		return m.unlockSlow()
 	}
-	return m.unlockSlow()
+	return nil
 }
 
 // region finds out who we are in m's memory.

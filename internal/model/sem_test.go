@@ -40,7 +40,6 @@ type semWorld struct {
 	kills  int8
 	total  int8
 	mutant uint8
-	wrong  string
 }
 
 const (
