@@ -64,4 +64,15 @@
 // It takes publishers off their busy path, by the same argument as the parked bit:
 // whoever alerts, executes the barrier and then misses a publication knows that its
 // publisher sees the alert.
+//
+// # Mutex, Semaphore, Cond
+//
+// The textbook's cures for a race, robust between processes: if one dies, the next to lock is told so by
+// ErrOwnerDead and has the lock, and its permits come back. They work in a segment of package shm, in any
+// file that is mapped shared and writable, and in Go memory for the goroutines of one process. A
+// monitor is a Mutex and a Cond for each thing that is waited for.
+//
+// An owner is a process. It is alive as long as the kernel holds a lock for it on a byte of the mapped
+// file; nothing else decides that. docs/LOCKS.md has states, ordering, what is left when somebody
+// dies, and why.
 package futex
