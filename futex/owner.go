@@ -41,6 +41,7 @@ type region struct {
 type identity struct {
 	id, home uint64
 	file     *os.File // own description, never handed out; nil for private memory
+	mapped   string   // its name in the list of mappings, if it was found there: nobody else's while file is open
 }
 
 func (r *region) covers(at uintptr) bool { return at-r.begin < r.size }

@@ -119,7 +119,7 @@ func forgetUnmapped() {
 	all, err := mappings()
 	gone := map[*identity]bool{}
 	for _, r := range out {
-		if name, e := mappedName(r.own.file); err == nil && e == nil && !anyMapping(all, name) {
+		if err == nil && !slices.ContainsFunc(all, func(m mapping) bool { return m.file == r.own.mapped }) {
 			gone[r.own] = true
 			continue
 		}
@@ -128,15 +128,6 @@ func forgetUnmapped() {
 	for own := range gone {
 		_ = own.close() // a description that cannot be closed only keeps a file alive
 	}
-}
-
-func anyMapping(all []mapping, file string) bool {
-	for _, m := range all {
-		if m.file == file {
-			return true
-		}
-	}
-	return false
 }
 
 // mappedName is how a file is called in the list of mappings. What fstat says of it
@@ -164,10 +155,8 @@ func mappedName(f *os.File) (string, error) {
 // ofMapping opens the file behind a mapping, or finds that we have it open for another one.
 func ofMapping(m mapping) (*identity, error) {
 	for _, r := range regions.all {
-		if r.from == nil && r.own.file != nil {
-			if name, err := mappedName(r.own.file); err == nil && name == m.file {
-				return r.own, nil
-			}
+		if r.from == nil && r.own.file != nil && r.own.mapped == m.file {
+			return r.own, nil
 		}
 	}
 	names := []string{fmt.Sprintf("/proc/self/map_files/%x-%x", m.begin, m.end), m.path}
@@ -200,7 +189,11 @@ func ifMapped(name, file string) (*identity, error) {
 	if got, err := mappedName(f); err != nil || got != file {
 		return nil, errNoFile
 	}
-	return identify(f)
+	own, err := identify(f)
+	if own != nil {
+		own.mapped = file
+	}
+	return own, err
 }
 
 // identify takes a number in f and the lock that proves it. It does not keep f.
