@@ -54,6 +54,7 @@ var regions struct {
 	sync.Mutex
 	all     []*region
 	private *identity
+	files   []*identity // found by discover; a region may be gone and its file still be mapped elsewhere
 }
 
 // Attachment says that memory is a mapping of a file.

@@ -107,27 +107,26 @@ func private() (*identity, error) {
 // table first: whoever maps such a file again after we looked finds nothing and begins anew, and
 // whoever did before is seen.
 func forgetUnmapped() {
-	var out []*region
-	for _, r := range regions.all {
-		if r.from == nil && r.own.file != nil {
-			out = append(out, r)
-		}
-	}
-	for _, r := range out {
-		drop(r)
-	}
+	found := func(r *region) bool { return r.from == nil && r.own.file != nil }
+	before := regions.all
+	regions.all = slices.DeleteFunc(slices.Clone(before), found)
+	last.Store(nil)
 	all, err := mappings()
-	gone := map[*identity]bool{}
-	for _, r := range out {
-		if err == nil && !slices.ContainsFunc(all, func(m mapping) bool { return m.file == r.own.mapped }) {
-			gone[r.own] = true
-			continue
+	gone := func(own *identity) bool {
+		return err == nil && !slices.ContainsFunc(all, func(m mapping) bool { return m.file == own.mapped })
+	}
+	for _, r := range before {
+		if found(r) && !gone(r.own) {
+			regions.all = append(regions.all, r)
 		}
-		regions.all = append(regions.all, r)
 	}
-	for own := range gone {
+	regions.files = slices.DeleteFunc(regions.files, func(own *identity) bool {
+		if !gone(own) {
+			return false
+		}
 		_ = own.close() // a description that cannot be closed only keeps a file alive
-	}
+		return true
+	})
 }
 
 // mappedName is how a file is called in the list of mappings. What fstat says of it
@@ -154,9 +153,9 @@ func mappedName(f *os.File) (string, error) {
 
 // ofMapping opens the file behind a mapping, or finds that we have it open for another one.
 func ofMapping(m mapping) (*identity, error) {
-	for _, r := range regions.all {
-		if r.from == nil && r.own.file != nil && r.own.mapped == m.file {
-			return r.own, nil
+	for _, own := range regions.files {
+		if own.mapped == m.file {
+			return own, nil
 		}
 	}
 	names := []string{fmt.Sprintf("/proc/self/map_files/%x-%x", m.begin, m.end), m.path}
@@ -190,8 +189,9 @@ func ifMapped(name, file string) (*identity, error) {
 		return nil, errNoFile
 	}
 	own, err := identify(f)
-	if own != nil {
+	if err == nil {
 		own.mapped = file
+		regions.files = append(regions.files, own)
 	}
 	return own, err
 }
