@@ -34,6 +34,7 @@ type region struct {
 	id   uint64 // this process, in that file; 0 until it is first used
 	lock uint64 // the word of a Mutex that we hold
 	home uint64 // hash of the file, privateHome for private memory
+	row  int    // of a Semaphore's table, where ours is if no other process was there first
 	own  *identity
 }
 
@@ -161,7 +162,7 @@ func ready(r *region) (*region, error) {
 
 func (r *region) fill() {
 	r.id, r.home = r.own.id, r.own.home
-	r.lock = lockWord(r.id)
+	r.lock, r.row = lockWord(r.id), int(r.id%MaxHolders)
 }
 
 // dead reports whether an owner other than we cannot act any more.

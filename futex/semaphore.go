@@ -76,7 +76,10 @@ func (s *Semaphore) Acquire(n int) error {
 	// observes the last operation: acquires what was published with the permits. If it was ours, this is the
 	// file that we take it for: nobody else has our number, and no other file.
 	w := semWord(s.word.Load())
-	i := w.row()
+	i := r.row // a guess, so that the next load need not wait for the word
+	if w.row() != i {
+		i = w.row()
+	}
 	if uint(i) >= MaxHolders || s.rows[i].owner.Load() != r.id || s.first.Load() != 0 {
 		return s.acquireSlow(context.Background(), n, false)
 	}
@@ -104,7 +107,10 @@ func (s *Semaphore) Release(n int) error {
 		return s.releaseSlow("release", n, n)
 	}
 	w := semWord(s.word.Load()) // observes the last operation, as in Acquire
-	i := w.row()
+	i := r.row
+	if w.row() != i {
+		i = w.row()
+	}
 	if uint(i) >= MaxHolders || s.rows[i].owner.Load() != r.id || w&semFlags != 0 {
 		return s.releaseSlow("release", n, n)
 	}
