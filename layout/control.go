@@ -32,7 +32,10 @@ type Control struct {
 	_        [Line - 8]byte
 	Orphans  atomic.Uint64 // MPMC: how often a seat became an orphan, so that consumers look for it
 	_        [Line - 8]byte
-	_        [Page - 8*Line]byte
+	Destroy  atomic.Uint32 // 1: the last to leave removes the segment; never 0 again
+	_        [Line - 4]byte
+	_        [3 * Line]byte
+	Attach   [AttachTable]Attachment
 }
 
 // States of a ring.

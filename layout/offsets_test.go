@@ -11,6 +11,7 @@ import (
 func TestGoldenOffsets(t *testing.T) {
 	var c Control
 	var s Seat
+	var a Attachment
 	for _, f := range []struct {
 		name      string
 		got, want uintptr
@@ -34,6 +35,11 @@ func TestGoldenOffsets(t *testing.T) {
 		{"Control.State", unsafe.Offsetof(c.State), 512}, {"Control.Reason", unsafe.Offsetof(c.Reason), 516},
 		{"Control.Where", unsafe.Offsetof(c.Where), 520}, {"Control.Seal", unsafe.Offsetof(c.Seal), 528},
 		{"Control.Claim", unsafe.Offsetof(c.Claim), 640}, {"Control.Reaped", unsafe.Offsetof(c.Reaped), 768},
+		{"Control.Orphans", unsafe.Offsetof(c.Orphans), 896}, {"Control.Destroy", unsafe.Offsetof(c.Destroy), 1024},
+		{"Control.Attach", unsafe.Offsetof(c.Attach), 1536},
+
+		{"Attachment", unsafe.Sizeof(a), 40}, {"Attachment.State", unsafe.Offsetof(a.State), 0}, {"Attachment.PID", unsafe.Offsetof(a.PID), 4},
+		{"Attachment.Start", unsafe.Offsetof(a.Start), 8}, {"Attachment.Since", unsafe.Offsetof(a.Since), 16}, {"Attachment.name", unsafe.Offsetof(a.name), 24},
 
 		{"Seat", unsafe.Sizeof(s), 128},
 		{"Seat.State", unsafe.Offsetof(s.State), 0}, {"Seat.Epoch", unsafe.Offsetof(s.Epoch), 4},
@@ -52,7 +58,9 @@ func TestGoldenOffsets(t *testing.T) {
 		name      string
 		got, want uint64
 	}{
-		{"SPSC", uint64(SPSC), 1}, {"MPMC", uint64(MPMC), 2}, {"Fixed", uint64(Fixed), 1}, {"Message", uint64(Message), 2},
+		{"SPSC", uint64(SPSC), 1}, {"MPMC", uint64(MPMC), 2}, {"Var", uint64(Var), 16}, {"VarCopies", VarCopies, 2},
+		{"AttachFree", AttachFree, 0}, {"AttachTaken", AttachTaken, 1}, {"AttachTable", AttachTable, 64}, {"MaxAttached", MaxAttached, 4096},
+		{"AttachByte", uint64(AttachByte), 1<<40 + 4096}, {"AttachSlot(0)", uint64(AttachSlot(0)), 1<<40 + 8192}, {"AttachSlot(4095)", uint64(AttachSlot(4095)), 1<<40 + 12287}, {"Fixed", uint64(Fixed), 1}, {"Message", uint64(Message), 2},
 		{"Asymmetric", uint64(Asymmetric), 1}, {"Full", uint64(Full), 2},
 		{"StateOpen", StateOpen, 1}, {"StateShutdown", StateShutdown, 2}, {"StateCorrupt", StateCorrupt, 3},
 		{"SeatFree", SeatFree, 0}, {"SeatTaken", SeatTaken, 1},
@@ -74,7 +82,7 @@ func TestGoldenOffsets(t *testing.T) {
 // Shared structs hold nothing that means something in one process only, begin
 // with HostLayout, and have no hidden holes at their ends.
 func TestNoPointers(t *testing.T) {
-	for _, typ := range []reflect.Type{reflect.TypeFor[Control](), reflect.TypeFor[Seat]()} {
+	for _, typ := range []reflect.Type{reflect.TypeFor[Control](), reflect.TypeFor[Seat](), reflect.TypeFor[Attachment]()} {
 		if first := typ.Field(0).Type.String(); first != "structs.HostLayout" {
 			t.Errorf("%v begins with %s, want structs.HostLayout", typ, first)
 		}
@@ -142,6 +150,19 @@ func TestSeatName(t *testing.T) {
 		if got := s.OwnerName(); got != c.want {
 			t.Errorf("SetName(%q): OwnerName is %q, want %q", c.set, got, c.want)
 		}
+	}
+}
+
+// The table's names are shorter.
+func TestAttachmentName(t *testing.T) {
+	var a Attachment
+	a.SetName("something that was there before")
+	if got := a.OwnerName(); got != "something that w" {
+		t.Errorf("%q", got)
+	}
+	a.SetName("grün\n")
+	if got := a.OwnerName(); got != "grün?" {
+		t.Errorf("%q", got)
 	}
 }
 

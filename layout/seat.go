@@ -40,20 +40,24 @@ const MaxName = 32
 const nameWords = MaxName / 8
 
 // SetName stores an owner's name, for people. Only the seat's owner calls it.
-func (s *Seat) SetName(name string) {
+func (s *Seat) SetName(name string) { packName(s.name[:], name) }
+
+func packName(words []atomic.Uint64, name string) {
 	var b [MaxName]byte
-	copy(b[:], strings.ToValidUTF8(name[:min(len(name), MaxName)], ""))
-	for i := range s.name {
-		s.name[i].Store(binary.LittleEndian.Uint64(b[8*i:]))
+	copy(b[:], strings.ToValidUTF8(name[:min(len(name), 8*len(words))], ""))
+	for i := range words {
+		words[i].Store(binary.LittleEndian.Uint64(b[8*i:]))
 	}
 }
 
 // OwnerName returns the current or last owner's name. It may be torn while the
 // seat changes hands; it holds printable characters only.
-func (s *Seat) OwnerName() string {
+func (s *Seat) OwnerName() string { return unpackName(s.name[:]) }
+
+func unpackName(words []atomic.Uint64) string {
 	var b [MaxName]byte
-	for i := range s.name {
-		binary.LittleEndian.PutUint64(b[8*i:], s.name[i].Load())
+	for i := range words {
+		binary.LittleEndian.PutUint64(b[8*i:], words[i].Load())
 	}
 	n := strings.IndexByte(string(b[:]), 0)
 	if n < 0 {

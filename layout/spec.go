@@ -15,7 +15,7 @@ var (
 	ErrCorrupt = errors.New("ring is corrupt and stays unusable") // sticky
 )
 
-// Kind says how many producers and consumers a ring serves.
+// Kind says how many producers and consumers a ring serves, or that it is no ring (Var).
 type Kind uint8
 
 const (
@@ -29,6 +29,8 @@ func (k Kind) String() string {
 		return "spsc"
 	case MPMC:
 		return "mpmc"
+	case Var:
+		return "var"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -108,7 +110,10 @@ func (s Spec) Normal() (Spec, error) {
 	bad := func(format string, args ...any) (Spec, error) {
 		return Spec{}, fmt.Errorf("%w: %s", ErrSpec, fmt.Sprintf(format, args...))
 	}
-	if s.Kind != SPSC && s.Kind != MPMC {
+	if s.Kind == Var {
+		return s.normalVar()
+	}
+	if !s.Kind.Ring() {
 		return bad("kind must be spsc or mpmc, not %v", s.Kind)
 	}
 	if s.Payload != Fixed && s.Payload != Message {
@@ -191,6 +196,8 @@ func (s Spec) FileSize() (int64, error) {
 // String describes the spec in a few words, for people.
 func (s Spec) String() string {
 	switch {
+	case s.Kind == Var:
+		return fmt.Sprintf("%v, one value of %d bytes", s.Kind, s.Elem.Size)
 	case s.Kind == SPSC && s.Payload == Message:
 		return fmt.Sprintf("%v messages, %d bytes", s.Kind, s.Cap)
 	case s.Payload == Message:

@@ -15,6 +15,8 @@ var (
 	mpmcF  = Spec{Kind: MPMC, Payload: Fixed, Cap: 4, Elem: elem8, Seats: 2, Fence: Full}
 	mpmcM  = Spec{Kind: MPMC, Payload: Message, Cap: 4, Elem: Elem{Size: 100}, Seats: 2, Fence: Full}
 	all4   = []Spec{spscF, spscM, mpmcF, mpmcM}
+	varF   = Spec{Kind: Var, Payload: Fixed, Cap: 1, Elem: elem8, Seats: 2, Fence: Full}
+	all5   = append([]Spec{varF}, all4...)
 	maxInt = math.MaxInt
 )
 
@@ -38,6 +40,7 @@ func TestNormal(t *testing.T) {
 		{"message blocks", mpmcM, with(mpmcM, func(s *Spec) { s.Elem.Align, s.Pack = 1, 1 })},
 		{"pack", with(mpmcF, func(s *Spec) { s.Pack = 65536 }), with(mpmcF, func(s *Spec) { s.Pack = 65536 })},
 		{"one slot", with(spscF, func(s *Spec) { s.Cap = 1 }), with(spscF, func(s *Spec) { s.Cap, s.Pack = 1, 1 })},
+		{"variable", VarSpec(elem8), with(varF, func(s *Spec) { s.Seats, s.Pack = 64, 1 })},
 		{"fence auto stays open", with(spscF, func(s *Spec) { s.Fence = Auto }), with(spscF, func(s *Spec) { s.Fence, s.Pack = Auto, 1 })},
 	} {
 		got, err := c.give.Normal()
@@ -87,6 +90,15 @@ func TestSpecRefused(t *testing.T) {
 		{"element alignment must be 1, 2, 4, 8 or 16 and divide the size 12, not 8", with(mpmcF, func(s *Spec) { s.Elem = Elem{Size: 12, Align: 8} })},
 		{"pack must be 1 to 65536 elements, not -1", with(mpmcF, func(s *Spec) { s.Pack = -1 })},
 		{"pack must be 1 to 65536 elements, not 65537", with(mpmcF, func(s *Spec) { s.Pack = 65537 })},
+		{"a variable holds one fixed value, no messages", with(varF, func(s *Spec) { s.Payload = Message })},
+		{"a variable holds 1 value, not 2", with(varF, func(s *Spec) { s.Cap = 2 })},
+		{"a variable holds 1 value, not 0", with(varF, func(s *Spec) { s.Cap = 0 })},
+		{"pack needs an mpmc ring of fixed elements", with(varF, func(s *Spec) { s.Pack = 2 })},
+		{"the fence of a variable must be auto or full, not asymmetric", with(varF, func(s *Spec) { s.Fence = Asymmetric })},
+		{"seats must be 2 to 1024, not 1", with(varF, func(s *Spec) { s.Seats = 1 })},
+		{"element size must be 1 to 1073741824 bytes, not 0", with(varF, func(s *Spec) { s.Elem.Size = 0 })},
+		{"element size must be 1 to 1073741824 bytes, not 1073741825", with(varF, func(s *Spec) { s.Elem.Size = 1<<30 + 1 })},
+		{"element alignment must be 1, 2, 4, 8 or 16 and divide the size 12, not 8", with(varF, func(s *Spec) { s.Elem.Size = 12 })},
 		{"pack needs an mpmc ring of fixed elements", with(spscF, func(s *Spec) { s.Pack = 2 })},
 		{"pack needs an mpmc ring of fixed elements", with(spscM, func(s *Spec) { s.Pack = 2 })},
 		{"pack needs an mpmc ring of fixed elements", with(mpmcM, func(s *Spec) { s.Pack = 2 })},
@@ -130,6 +142,11 @@ func TestFileSize(t *testing.T) {
 		{"mpmc message", mpmcM, 6*4096 + 4096},                                                                                // 6 of 128
 		{"mpmc, words fill a page", with(mpmcF, func(s *Spec) { s.Cap = 512 }), 3*4096 + 4096 + 3*8192},                       // 514 of 8, three times
 		{"mpmc, words need two", with(mpmcF, func(s *Spec) { s.Cap = 1024 }), 3*4096 + 8192 + 3*3*4096},                       // 1026 of 8
+
+		{"variable", varF, 3*4096 + 4096},
+		{"variable, two copies fill a page", with(varF, func(s *Spec) { s.Elem = big(2048) }), 3*4096 + 4096},
+		{"variable, one byte more", with(varF, func(s *Spec) { s.Elem = big(2049) }), 3*4096 + 2*4096}, // two of 2176
+		{"variable, largest", with(varF, func(s *Spec) { s.Elem = big(1 << 30) }), 3*4096 + 2<<30},
 
 		{"just below a tebibyte", with(spscF, func(s *Spec) { s.Cap, s.Elem = 1<<10, big(1<<30-4096) }), 3*4096 + (1<<30-4096)<<10},
 		{"data alone is a tebibyte", with(spscF, func(s *Spec) { s.Cap, s.Elem = 1<<10, big(1<<30) }), 0},
@@ -250,6 +267,8 @@ func TestStrings(t *testing.T) {
 		"mpmc fixed, 4 slots of 8 bytes":               mpmcF,
 		"mpmc fixed, 4 slots of 5 elements of 8 bytes": with(mpmcF, func(s *Spec) { s.Pack = 5 }),
 		"mpmc messages, 4 slots of up to 100 bytes":    mpmcM,
+		"var, one value of 8 bytes":                    varF,
+		"var":                                          Var,
 		"kind(7) fixed, 8 slots of 8 bytes":            with(spscF, func(s *Spec) { s.Kind = 7 }),
 		"spsc":                                         SPSC,
 		"fixed":                                        Fixed,

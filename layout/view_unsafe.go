@@ -45,7 +45,14 @@ var (
 	_ = [1]int{}[unsafe.Offsetof(Control{}.Claim)-5*Line]
 	_ = [1]int{}[unsafe.Offsetof(Control{}.Reaped)-6*Line]
 	_ = [1]int{}[unsafe.Offsetof(Control{}.Orphans)-7*Line]
+	_ = [1]int{}[unsafe.Offsetof(Control{}.Destroy)-8*Line]
+	_ = [1]int{}[unsafe.Offsetof(Control{}.Attach)-12*Line]
 	_ = [1]int{}[unsafe.Sizeof(Control{})-Page]
+
+	_ = [1]int{}[unsafe.Offsetof(Attachment{}.Start)-8]
+	_ = [1]int{}[unsafe.Offsetof(Attachment{}.Since)-16]
+	_ = [1]int{}[unsafe.Offsetof(Attachment{}.name)-24]
+	_ = [1]int{}[unsafe.Sizeof(Attachment{})-40]
 
 	_ = [1]int{}[unsafe.Offsetof(Seat{}.Start)-16]
 	_ = [1]int{}[unsafe.Offsetof(Seat{}.Rec)-32]

@@ -112,6 +112,8 @@ static uint64_t sealed(void) {
 
 static void sit(int fd) {
   if (fence == ASYMMETRIC) NEED(syscall(SYS_membarrier, 1 << 2 /* REGISTER_GLOBAL_EXPEDITED */, 0, 0) == 0, "membarrier is refused");
+  struct flock user = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = (1ll << 40) + 4096, .l_len = 1};
+  NEED(fcntl(fd, F_OFD_SETLK, &user) == 0, "somebody is removing it");
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (1ll << 40) + 1, .l_len = 1};
   NEED(fcntl(fd, F_OFD_SETLK, &lock) == 0, "the consumer's seat is taken");
   if (atomic_load(U32(SEAT1)) == 1) atomic_fetch_add(U64(REAPED), 1);
