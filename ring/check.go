@@ -57,7 +57,12 @@ func findingsWithin(s *shm.Segment, patience time.Duration) ([]Finding, error) {
 	if err := k.seats(); err != nil {
 		return nil, err
 	}
+	if err := k.users(); err != nil {
+		return nil, err
+	}
 	switch {
+	case spec.Kind == layout.Var:
+		k.good("value", "%d bytes, version %d", spec.Elem.Size, k.tail())
 	case spec.Kind == layout.MPMC:
 		k.exchanges()
 	case spec.Payload == layout.Message:
@@ -207,6 +212,27 @@ func (k *checker) seats() error {
 		note = "; the next owner, or reap, settles the dead"
 	}
 	k.good("seats", "%d of %d with a living owner, %d with a dead one%s", alive, len(table), dead, note)
+	return nil
+}
+
+// users: known states in the attach table.
+func (k *checker) users() error {
+	for i := range k.control.Attach {
+		// observes: enter and depart
+		if st := k.control.Attach[i].State.Load(); st > layout.AttachTaken {
+			k.bad("users", "entry %d of the attach table has state %d, which means nothing", i, st)
+			return nil
+		}
+	}
+	a, err := k.segment.Attached()
+	if err != nil {
+		return err
+	}
+	note := ""
+	if a.RemoveOnLast {
+		note = "; the last to leave removes it"
+	}
+	k.good("users", "%d attached%s", a.Count, note)
 	return nil
 }
 

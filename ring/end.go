@@ -34,6 +34,9 @@ func (e *end) sit(s *shm.Segment, role layout.Role, payload layout.Payload, o *O
 		o = new(Options)
 	}
 	spec := s.Spec()
+	if !spec.Kind.Ring() {
+		return fmt.Errorf("%s: %w: it is a variable (%v), no ring; use shm.OpenVar", s.Path(), ErrKind, spec)
+	}
 	if spec.Payload != payload {
 		return fmt.Errorf("%s: %w: it is a ring of %v, this end serves %v", s.Path(), ErrKind, plural(spec.Payload), plural(payload))
 	}

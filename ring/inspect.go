@@ -9,7 +9,8 @@ import (
 	"ringway/shm"
 )
 
-// Info is what an observer sees of a segment at one moment.
+// Info is what an observer sees of a segment at one moment. Of a variable, Stats.Tail is
+// its version.
 type Info struct {
 	Path    string
 	Spec    layout.Spec
@@ -17,8 +18,9 @@ type Info struct {
 	Origin  layout.Origin
 	State   string // "open", "shutdown", "drained" (shut down and nothing left) or "corrupt: why"
 	Stats   Stats
-	Seats   []SeatInfo // every seat that has an owner, living or dead, or holds a message
-	Version string     // of the format, "major.minor"
+	Seats   []SeatInfo   // every seat that has an owner, living or dead, or holds a message
+	Users   shm.Attached // who has it mapped for writing, with or without a seat
+	Version string       // of the format, "major.minor"
 }
 
 // SeatInfo is one seat that has an owner, or whose owner died or left with a message in hand.
@@ -69,6 +71,10 @@ func inspect(s *shm.Segment) (Info, error) {
 		Stats: statsOf(s), Version: fmt.Sprintf("%d.%d", layout.Major, layout.Minor),
 	}
 	info.State = stateText(s, info.Stats)
+	var err error
+	if info.Users, err = s.Attached(); err != nil {
+		return Info{}, err
+	}
 	seats := layout.SeatsAt(s.Memory(), info.Spec.Seats)
 	for i := range seats {
 		alive, err := s.Alive(i)
@@ -131,7 +137,7 @@ func stateText(s *shm.Segment, st Stats) string {
 	case layout.StateOpen:
 		return "open"
 	case layout.StateShutdown:
-		if st.Len == 0 {
+		if st.Len == 0 && s.Spec().Kind.Ring() {
 			return "drained"
 		}
 		return "shutdown"

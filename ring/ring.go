@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ringway/layout"
+	"ringway/shm"
 )
 
 // Errors to match with errors.Is, besides those of package shm. ErrFull, ErrEmpty
@@ -14,7 +15,7 @@ var (
 	ErrFull     = errors.New("ring is full")
 	ErrEmpty    = errors.New("ring is empty")
 	ErrTooLarge = errors.New("message is too large") // for this ring, at any time
-	ErrKind     = errors.New("wrong kind of ring")   // elements asked of messages, or the other way round
+	ErrKind     = shm.ErrKind                        // elements asked of messages or the other way round, or a ring of a variable
 	ErrType     = layout.ErrType                     // T holds a pointer, or is not the ring's type
 	ErrCorrupt  = layout.ErrCorrupt                  // a peer or a tool damaged the ring; sticky
 )

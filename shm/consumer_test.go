@@ -24,38 +24,51 @@ import (
 	"ringway/shm"
 )
 
-const consumerSource = "../layout/testdata/consumer.c"
+const (
+	consumerSource = "../layout/testdata/consumer.c"
+	sysvSource     = "../layout/testdata/sysv.c"
+)
 
-var consumerDir string // where it was compiled; TestMain removes it
+// programDir is where C programs are compiled to; TestMain removes it.
+var programDir = sync.OnceValues(func() (string, error) { return os.MkdirTemp("", "ringway-c-") })
 
-// consumerC compiles the C consumer of docs/FORMAT.md once.
-var consumerC = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "ringway-consumer-")
+// consumerC compiles the C consumer of docs/FORMAT.md once, sysvC the other one.
+var (
+	consumerC = sync.OnceValues(func() (string, error) { return compileC(consumerSource) })
+	sysvC     = sync.OnceValues(func() (string, error) { return compileC(sysvSource) })
+)
+
+func compileC(source string) (string, error) {
+	dir, err := programDir()
 	if err != nil {
 		return "", err
 	}
-	consumerDir = dir
-	binary := filepath.Join(dir, "consumer")
-	out, err := exec.Command("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O2", "-o", binary, consumerSource).CombinedOutput()
+	binary := filepath.Join(dir, strings.TrimSuffix(filepath.Base(source), ".c"))
+	out, err := exec.Command("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-O2", "-o", binary, source).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}
 	return binary, nil
-})
+}
 
 // startC runs the C consumer on a ring.
 func startC(t *testing.T, path string) (cmd *exec.Cmd, stdout io.Reader, stderr *strings.Builder) {
 	t.Helper()
+	return startProgram(t, consumerC, "consumer", path)
+}
+
+func startProgram(t *testing.T, compiled func() (string, error), args ...string) (cmd *exec.Cmd, stdout io.Reader, stderr *strings.Builder) {
+	t.Helper()
 	if _, err := exec.LookPath("gcc"); err != nil {
 		t.Skip("no C compiler here, the format is checked from Go only:", err)
 	}
-	program, err := consumerC()
+	program, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
 	stderr = new(strings.Builder)
 	cmd = child.Command("no-op")
-	cmd.Path, cmd.Args, cmd.Stderr = program, []string{"consumer", path}, stderr
+	cmd.Path, cmd.Args, cmd.Stderr = program, args, stderr
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

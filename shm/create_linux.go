@@ -16,20 +16,32 @@ import (
 
 // create builds the segment without a name and links it last, so that the path
 // shows all of it or nothing, and a creator that dies leaves nothing behind.
-func create(path string, g layout.Geometry, perm fs.FileMode) (*Segment, error) {
-	s, err := build(path, g, perm)
+func create(path string, g layout.Geometry, perm fs.FileMode, o *Options) (s *Segment, err error) {
+	if key, ok := sysvKey(path); ok {
+		s, err = createSysV(path, key, g, perm, o)
+	} else {
+		s, err = build(path, g, perm, o)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
 	return s, nil
 }
 
-func build(path string, g layout.Geometry, perm fs.FileMode) (*Segment, error) {
+// permits refuses permission bits that no segment can have.
+func permits(perm fs.FileMode) error {
 	if perm&^fs.ModePerm != 0 {
-		return nil, fmt.Errorf("permission %v has more than the nine rwx bits", perm)
+		return fmt.Errorf("permission %v has more than the nine rwx bits", perm)
 	}
 	if perm&0o600 != 0o600 {
-		return nil, fmt.Errorf("permission %04o keeps the owner out; it needs at least 0600", perm)
+		return fmt.Errorf("permission %04o keeps the owner out; it needs at least 0600", perm)
+	}
+	return nil
+}
+
+func build(path string, g layout.Geometry, perm fs.FileMode, o *Options) (*Segment, error) {
+	if err := permits(perm); err != nil {
+		return nil, err
 	}
 	if err := vacant(path); err != nil {
 		return nil, err // before reserving what may be gigabytes
@@ -50,30 +62,36 @@ func build(path string, g layout.Geometry, perm fs.FileMode) (*Segment, error) {
 		defer unix.Unlink(temp)
 	}
 	f := os.NewFile(uintptr(fd), path)
-	s, err := fill(f, path, dir, g, perm)
+	s, err := fill(f, path, dir, g, perm, o)
 	if err == nil {
 		if err = publish(fd, temp, path); err == nil {
 			return s, nil
 		}
-		_ = s.unmap() // the error that matters is err
+		s.discard()
+		return nil, err
 	}
-	_ = f.Close()
+	_ = f.Close() // the error that matters is err
 	return nil, err
 }
 
-// fill reserves, maps and formats the file. The ready word is the last store.
-func fill(f *os.File, path, dir string, g layout.Geometry, perm fs.FileMode) (*Segment, error) {
+// fill reserves, maps and formats the file, and attaches to it: nobody may ever see it under
+// its name without a user. The ready word is the last store.
+func fill(f *os.File, path, dir string, g layout.Geometry, perm fs.FileMode, o *Options) (*Segment, error) {
 	if err := unix.Fchmod(int(f.Fd()), uint32(perm)); err != nil {
 		return nil, fmt.Errorf("set its mode: %w", err)
 	}
 	if err := reserve(f, dir, g.FileSize); err != nil {
 		return nil, err
 	}
-	s := &Segment{path: path, file: f, header: layout.Header{Geometry: g, Origin: newOrigin()}}
+	s := &Segment{path: path, abs: absolute(path), file: f, anchor: f, header: layout.Header{Geometry: g, Origin: newOrigin()}}
 	if err := s.mapFile(); err != nil {
 		return nil, err
 	}
 	s.header.Format(s.mem)
+	if err := s.join(o, false); err != nil {
+		_ = s.unmap() // the error that matters is err
+		return nil, err
+	}
 	atomic.StoreUint64(layout.ReadyAt(s.mem), layout.Ready) // publishes the format; the link below publishes the file
 	return s, nil
 }
@@ -143,7 +161,7 @@ func publish(fd int, temp, path string) error {
 
 func vacant(path string) error {
 	var st unix.Stat_t
-	if err := unix.Lstat(path, &st); err == nil {
+	if err := unix.Lstat(path, &st); err == nil && !clearAway(path) {
 		return taken(path)
 	}
 	return nil // whatever else is wrong with the path, opening its directory says
@@ -193,15 +211,16 @@ func createTemp(g layout.Geometry) (*Segment, error) {
 		return nil, fmt.Errorf("create temporary segment: memfd_create: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "memfd:"+name)
-	s, err := fill(f, f.Name(), Dir, g, 0o600)
+	s, err := fill(f, f.Name(), Dir, g, 0o600, nil)
 	if err == nil {
 		_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 		if err == nil {
 			return s, nil
 		}
-		_ = s.unmap() // the error that matters is err
+		s.discard()
+	} else {
+		_ = f.Close() // the error that matters is err
 	}
-	_ = f.Close()
 	return nil, fmt.Errorf("create temporary segment: %w", err)
 }
 

@@ -14,6 +14,8 @@ var (
 	ErrFormat  = layout.ErrFormat                                              // foreign, half-built, damaged, truncated, or of an earlier boot
 	ErrVersion = layout.ErrVersion                                             // another format version
 	ErrSpec    = layout.ErrSpec                                                // an impossible spec, or not the ring's
+	ErrKind    = errors.New("wrong kind of ring")                              // a ring asked of a variable, or the other way round
+	ErrType    = layout.ErrType                                                // T holds a pointer, or is not the variable's type
 	ErrFence   = errors.New("this process cannot do the fence the ring needs") // membarrier is refused here
 	ErrClosed  = error(closedError{})                                          // shut down (and drained), or the handle is closed
 )

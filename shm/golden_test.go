@@ -111,6 +111,8 @@ func (g golden) make(t *testing.T) []byte {
 			seats[i].Start.Store(123456)
 			seats[i].Since.Store(goldenOrigin.Created.UnixNano())
 		}
+		who := seg.Control().Attach[:]
+		clear(unsafe.Slice((*byte)(unsafe.Pointer(&who[0])), len(who)*int(unsafe.Sizeof(who[0])))) // as after we left, and before
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {

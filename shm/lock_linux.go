@@ -22,11 +22,11 @@ func (s *Segment) lockFile() (*os.File, error) {
 	if s.locks != nil {
 		return s.locks, nil
 	}
-	f, err := reopen(s.file, os.O_RDWR)
+	f, err := reopen(s.anchor, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
-	if err := probeLocks(s.file, f); err != nil {
+	if err := probeLocks(s.anchor, f); err != nil {
 		_ = f.Close() // the error that matters is err
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func probeLocks(a, b *os.File) error {
 }
 
 func (s *Segment) lock(at int64) (bool, error) {
-	if s.file == nil {
+	if s.anchor == nil {
 		return failpoint.TryLock(at), nil // heap: the table of our own seats is all there is
 	}
 	f, err := s.lockFile()
@@ -67,7 +67,7 @@ func (s *Segment) lock(at int64) (bool, error) {
 }
 
 func (s *Segment) unlock(at int64) error {
-	if s.file == nil {
+	if s.anchor == nil {
 		failpoint.Unlock(at)
 		return nil
 	}
@@ -77,10 +77,10 @@ func (s *Segment) unlock(at int64) error {
 
 // locked reports whether another description holds the lock at a byte.
 func (s *Segment) locked(at int64) (bool, error) {
-	if s.file == nil {
+	if s.anchor == nil {
 		return failpoint.Locked(at), nil
 	}
-	return lockHeld(s.file, at)
+	return lockHeld(s.anchor, at)
 }
 
 func setLock(f *os.File, kind int16, at int64) (bool, error) {

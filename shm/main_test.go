@@ -24,8 +24,8 @@ import (
 func TestMain(m *testing.M) {
 	child.Run()
 	code := m.Run()
-	if consumerDir != "" {
-		os.RemoveAll(consumerDir) // what cannot be removed is a temporary file all the same
+	if dir, err := programDir(); err == nil {
+		os.RemoveAll(dir) // what cannot be removed is a temporary file all the same
 	}
 	os.Exit(code)
 }
@@ -190,5 +190,12 @@ func timeOf(nanos int64) string { return time.Unix(0, nanos).Format(time.DateTim
 func forever() {
 	for {
 		_, _ = unix.Poll(nil, -1) // returns for signals only
+	}
+}
+
+func checkErr(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Error(err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/edsrzf/mmap-go"
 	"golang.org/x/sys/unix"
@@ -16,7 +17,31 @@ import (
 
 func platform() error { return nil }
 
-func open(path string, readOnly bool) (*Segment, error) {
+// open maps the segment that path names. One that vanishes under our hands is looked for
+// again, like one that a marked segment's last user is just removing.
+func open(path string, readOnly bool, o *Options) (s *Segment, err error) {
+	const tries = 100 // somebody may create and remove it in a loop
+	key, isKey := sysvKey(path)
+	for range tries {
+		if isKey {
+			s, err = openSysV(path, key, readOnly, o)
+		} else {
+			s, err = openPath(path, readOnly, o)
+		}
+		if !errors.Is(err, errGone) {
+			break
+		}
+	}
+	if errors.Is(err, errAbandoned) {
+		err = fmt.Errorf("there was such a ring, but %w: it is removed now; create it again: %w", err, fs.ErrNotExist)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func openPath(path string, readOnly bool, o *Options) (*Segment, error) {
 	flags := unix.O_RDWR
 	if readOnly {
 		flags = unix.O_RDONLY
@@ -24,15 +49,57 @@ func open(path string, readOnly bool) (*Segment, error) {
 	// O_NONBLOCK: a FIFO in the way must not hold us up. Never O_CREAT.
 	fd, err := openRetry(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, explainOpen(path, err))
+		return nil, explainOpen(path, err)
 	}
 	f := os.NewFile(uintptr(fd), path)
 	s, err := adopt(f, path, readOnly)
 	if err != nil {
 		_ = f.Close() // the error that matters is err
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
-	return s, nil
+	if readOnly {
+		return s, nil
+	}
+	if err = s.join(o, true); err == nil {
+		return s, nil
+	}
+	if errors.Is(err, errAbandoned) {
+		err = errors.Join(err, s.removeLast())
+	}
+	s.discard()
+	return nil, err
+}
+
+// join attaches us, and marks the segment if that is wanted.
+func (s *Segment) join(o *Options, named bool) (err error) {
+	defer Guard(&err)()
+	if err := s.attach(o.name(), named); err != nil {
+		return err
+	}
+	if o.removeOnLast() {
+		s.Control().Destroy.Store(1) // publishes the mark; pairs with the look at it in leave
+	}
+	return nil
+}
+
+// discard gives up a segment that was not handed out. No error matters any more.
+func (s *Segment) discard() {
+	if s.mem != nil {
+		_ = s.unmap()
+	}
+	for _, f := range []*os.File{s.locks, s.anchor} {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
+
+// absolute is path for later, when this process may have changed its directory.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 func openFile(f *os.File) (*Segment, error) {
@@ -44,6 +111,10 @@ func openFile(f *os.File) (*Segment, error) {
 	s, err := adopt(own, name, false)
 	if err != nil {
 		_ = own.Close() // the error that matters is err
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	if err := s.join(nil, false); err != nil {
+		s.discard()
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	return s, nil
@@ -71,7 +142,7 @@ func adopt(f *os.File, path string, readOnly bool) (*Segment, error) {
 	if boot := bootID(); header.Origin.Boot != boot && header.Origin.Boot != [16]byte{} && boot != [16]byte{} {
 		return nil, fmt.Errorf("%w: it was made before this machine's last boot, so its contents cannot be trusted; remove it and create the ring again", ErrFormat)
 	}
-	s := &Segment{path: path, header: header, readOnly: readOnly, file: f}
+	s := &Segment{path: path, abs: absolute(path), header: header, readOnly: readOnly, file: f, anchor: f}
 	if err := s.mapFile(); err != nil {
 		return nil, err
 	}
@@ -100,12 +171,17 @@ func (s *Segment) mapFile() error {
 	if err != nil {
 		return fmt.Errorf("map %d bytes: %w", s.header.Geometry.FileSize, err)
 	}
-	s.mem = m
-	noteMapping(address(m), len(m))
-	if !s.readOnly {
-		s.owner = futex.Attach(m, s.file)
-	}
+	s.mapped(m)
 	return nil
+}
+
+// mapped notes where the segment lies: for Guard, and for locks in it.
+func (s *Segment) mapped(mem []byte) {
+	s.mem = mem
+	noteMapping(address(mem), len(mem))
+	if s.anchor != nil && !s.readOnly {
+		s.owner = futex.Attach(mem, s.anchor)
+	}
 }
 
 // unmap takes the whole slice that mmap-go returned, as its Unmap requires.
@@ -113,52 +189,41 @@ func (s *Segment) unmap() error {
 	m := mmap.MMap(s.mem)
 	forgetMapping(address(m))
 	s.mem = nil
-	err := m.Unmap()
-	if s.owner != nil && err == nil {
-		err = s.owner.Detach() // what is still locked in it is a dead owner's from here on
+	var err error
+	if s.sysv != nil {
+		err = unix.SysvShmDetach(m)
+	} else {
+		err = m.Unmap()
+	}
+	if s.owner != nil {
+		err = errors.Join(err, s.owner.Detach()) // after the mapping: what we hold passes to others
 	}
 	return err
 }
 
-// release unmaps first and drops the locks last: a lock that is free means that
+// release leaves, unmaps and drops the other locks last: a seat's lock that is free means that
 // its owner cannot store any more.
 func (s *Segment) release() error {
-	if s.file == nil {
+	if s.anchor == nil {
 		s.mem = nil
 		return nil
 	}
-	err := s.unmap()
+	err := s.leave()
+	err = errors.Join(err, s.unmap())
 	if s.locks != nil {
 		err = errors.Join(err, s.locks.Close())
 	}
-	return errors.Join(err, s.file.Close())
+	return errors.Join(err, s.anchor.Close())
 }
 
 func (s *Segment) ownedByUs() error {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(s.file.Fd()), &st); err != nil {
+	if err := unix.Fstat(int(s.anchor.Fd()), &st); err != nil {
 		return fmt.Errorf("open %s: %w", s.path, err)
 	}
 	if uid := uint32(os.Geteuid()); st.Uid != uid && st.Uid != 0 {
 		return fmt.Errorf("open %s: %w: it belongs to uid %d, not to us (uid %d); use Open if that is meant, or another name",
 			s.path, fs.ErrPermission, st.Uid, uid)
-	}
-	return nil
-}
-
-func remove(path string) error {
-	fd, err := openRetry(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return fmt.Errorf("remove %s: %w", path, explainOpen(path, err))
-	}
-	f := os.NewFile(uintptr(fd), path)
-	defer f.Close()
-	var magic [8]byte
-	if _, err := f.ReadAt(magic[:], 0); err != nil || !layout.HasMagic(magic[:]) {
-		return fmt.Errorf("remove %s: %w: it does not begin like a ring; remove it with rm if you know what it is", path, ErrFormat)
-	}
-	if err := unix.Unlink(path); err != nil {
-		return fmt.Errorf("remove %s: %w", path, err)
 	}
 	return nil
 }

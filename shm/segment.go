@@ -19,10 +19,15 @@ type Segment struct {
 	path     string
 	header   layout.Header
 	mem      []byte
-	file     *os.File // nil for Heap; may be handed to others
-	locks    *os.File // our own open file description, never handed out; its locks are our seats
-	readOnly bool
+	abs      string            // path, wherever this process goes
+	file     *os.File          // nil for Heap and System V; may be handed to others
+	anchor   *os.File          // what the locks lie on: file, or the lock file of a System V segment; nil for Heap
+	locks    *os.File          // our own open file description of anchor, never handed out; its locks are our seats
+	sysv     *sysv             // of a System V segment
 	owner    *futex.Attachment // tells locks in the segment who we are; nil: read-only or heap
+	slot     int               // ours in the attach table
+	pid      int               // who attached: a fork has our memory but not the right
+	readOnly bool
 
 	mu    sync.Mutex
 	seats map[int]*Seat // held through this Segment
@@ -34,11 +39,15 @@ type Segment struct {
 // ErrSpec if no segment can be as spec says; and says what to do if the file system
 // is too small: all of the file is reserved now, none of it later.
 func Create(path string, spec layout.Spec, perm fs.FileMode) (*Segment, error) {
+	return makeSegment(path, spec, perm, nil)
+}
+
+func makeSegment(path string, spec layout.Spec, perm fs.FileMode, o *Options) (*Segment, error) {
 	g, err := geometryFor(spec)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	return create(path, g, perm)
+	return create(path, g, perm, o)
 }
 
 // OpenOrCreate opens the segment at path if its spec is the one given (ErrSpec
@@ -46,6 +55,10 @@ func Create(path string, spec layout.Spec, perm fs.FileMode) (*Segment, error) {
 // number of processes that race, one creates and all others open. It refuses a
 // file that belongs to neither this user nor root: somebody else may have planted it.
 func OpenOrCreate(path string, spec layout.Spec, perm fs.FileMode) (*Segment, error) {
+	return openOrMake(path, spec, perm, nil)
+}
+
+func openOrMake(path string, spec layout.Spec, perm fs.FileMode, o *Options) (*Segment, error) {
 	g, err := geometryFor(spec)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -54,7 +67,7 @@ func OpenOrCreate(path string, spec layout.Spec, perm fs.FileMode) (*Segment, er
 	// create-and-remove loop elsewhere from holding us for ever.
 	const tries = 100
 	for range tries {
-		s, err := open(path, false)
+		s, err := open(path, false, o)
 		if err == nil {
 			if err := s.serves(spec); err != nil {
 				return nil, err
@@ -64,7 +77,7 @@ func OpenOrCreate(path string, spec layout.Spec, perm fs.FileMode) (*Segment, er
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
-		s, err = create(path, g, perm)
+		s, err = create(path, g, perm, o)
 		if !errors.Is(err, fs.ErrExist) {
 			return s, err
 		}
@@ -120,11 +133,11 @@ func CreateTemp(spec layout.Spec) (*Segment, error) {
 
 // Open maps the segment at path for reading and writing. The error matches
 // fs.ErrNotExist, fs.ErrPermission, ErrFormat or ErrVersion.
-func Open(path string) (*Segment, error) { return open(path, false) }
+func Open(path string) (*Segment, error) { return open(path, false, nil) }
 
 // OpenReadOnly maps the segment at path for looking only: no seat can be taken
 // through it, and nothing that is done with it reaches the ring's users.
-func OpenReadOnly(path string) (*Segment, error) { return open(path, true) }
+func OpenReadOnly(path string) (*Segment, error) { return open(path, true, nil) }
 
 // OpenFile maps the segment in f, an inherited or received descriptor. It does
 // not keep f, which the caller may close at once.
@@ -146,7 +159,7 @@ func Remove(path string) error { return remove(path) }
 
 // geometryFor resolves the defaults of a spec, Fence Auto included.
 func geometryFor(spec layout.Spec) (layout.Geometry, error) {
-	if spec.Fence == layout.Auto {
+	if spec.Fence == layout.Auto && spec.Kind.Ring() {
 		spec.Fence = layout.Full
 		if order.Supported() {
 			spec.Fence = layout.Asymmetric
@@ -165,7 +178,8 @@ func (s *Segment) Header() layout.Header { return s.header }
 func (s *Segment) Path() string { return s.path }
 
 // File returns the segment's file, for handing it to a child process
-// (exec.Cmd.ExtraFiles) or over a Unix socket; nil for a Heap segment. It
+// (exec.Cmd.ExtraFiles) or over a Unix socket; nil for a Heap or a
+// System V segment. It
 // belongs to the segment: do not close it.
 func (s *Segment) File() *os.File { return s.file }
 
@@ -177,7 +191,7 @@ func (s *Segment) Memory() []byte { return s.mem }
 func (s *Segment) Control() *layout.Control { return layout.ControlAt(s.mem) }
 
 // Mapped reports whether the memory is a mapping rather than Go heap.
-func (s *Segment) Mapped() bool { return s.file != nil }
+func (s *Segment) Mapped() bool { return s.anchor != nil }
 
 // Events returns the two events of the ring: what consumers park on, and producers.
 func (s *Segment) Events() (notEmpty, notFull *futex.Event) { return events(s.Control()) }
@@ -212,11 +226,14 @@ func (s *Segment) seal() error {
 	if s.Control().State.Load() != layout.StateShutdown { // observes: ours above, or MarkCorrupt
 		return nil
 	}
-	if s.Spec().Kind == layout.MPMC {
+	switch s.Spec().Kind {
+	case layout.MPMC:
 		return s.sealSlots()
+	case layout.SPSC:
+		_, err := s.Sealed()
+		return err
 	}
-	_, err := s.Sealed()
-	return err
+	return nil // a variable has no end to agree on
 }
 
 // SealSlots finishes the shutdown of an MPMC ring that somebody began, for ring
@@ -236,8 +253,8 @@ func (s *Segment) SealSlots() error { return s.sealSlots() }
 // this is the argument of parking (internal/order) with the seal in place of sleep.
 func (s *Segment) Sealed() (final uint64, err error) {
 	c := s.Control()
-	if s.Spec().Kind == layout.MPMC {
-		return 0, fmt.Errorf("seal %s: an mpmc ring is sealed in its slots", s.path)
+	if k := s.Spec().Kind; k != layout.SPSC {
+		return 0, fmt.Errorf("seal %s: only an spsc ring has a final tail, this is %v", s.path, k)
 	}
 	if s.readOnly && c.Seal.Load() == 0 { // observes: another sealer's CAS
 		return 0, fmt.Errorf("seal %s: opened read-only", s.path)
@@ -289,7 +306,7 @@ func (s *Segment) MarkCorrupt(reason uint32, where uint64) {
 }
 
 // Close unmaps the segment. It returns ErrBusy, and does nothing, while ends are
-// open on it. Memory and pointers obtained through it must not be used afterwards.
+// open on it. The last to close a segment that is marked (RemoveOnLast) removes it. Memory and pointers obtained through it must not be used afterwards.
 // It is idempotent.
 func (s *Segment) Close() error {
 	s.mu.Lock()

@@ -23,3 +23,9 @@ func alignedBytes(n int) []byte {
 	skip := int(-uintptr(unsafe.Pointer(&b[0])) % layout.Page)
 	return b[skip : skip+n : skip+n]
 }
+
+// mutexAt returns the mutex of a variable, on the line where rings have head.
+func mutexAt(c *layout.Control) *futex.Mutex { return (*futex.Mutex)(unsafe.Pointer(&c.Head)) }
+
+// It fits the line; an array of negative length is an error.
+var _ [layout.Line - unsafe.Sizeof(futex.Mutex{})]byte

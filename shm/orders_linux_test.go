@@ -1,0 +1,374 @@
+package shm_test
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ringway/internal/child"
+	detector "ringway/internal/race"
+	"ringway/layout"
+	"ringway/shm"
+)
+
+func init() { child.Register("orders", orders) }
+
+// orders does what its input says, with one handle.
+func orders(args []string) {
+	path := args[0]
+	var s *shm.Segment
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		var err error
+		var next *shm.Segment
+		switch in.Text() {
+		case "create":
+			next, err = shm.Create(path, spec, 0o600)
+		case "create-marked":
+			next, err = shm.CreateWith(path, spec, 0o600, &shm.Options{Name: "orders", RemoveOnLast: true})
+		case "open":
+			next, err = shm.Open(path)
+		case "use":
+			var seat *shm.Seat
+			if seat, err = s.Take(layout.RoleProducer, ""); err == nil {
+				fmt.Printf("%d ", s.Control().Where.Add(1))
+				err = seat.Leave()
+			}
+		case "close":
+			err = s.Close()
+		case "mark":
+			err = s.RemoveOnLast()
+		case "remove":
+			err = shm.Remove(path)
+		case "sweep":
+			var done bool
+			done, err = shm.RemoveAbandoned(path)
+			fmt.Printf("%v ", done)
+		}
+		if next != nil {
+			s = next
+		}
+		fmt.Println(outcome(err))
+	}
+}
+
+func outcome(err error) string {
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.Is(err, fs.ErrExist):
+		return "exists"
+	case errors.Is(err, fs.ErrNotExist):
+		return "nothing"
+	case errors.Is(err, shm.ErrClosed):
+		return "closed"
+	}
+	return err.Error()
+}
+
+// world is the reference: what segments are and who has them, in a few lines.
+type world struct {
+	name  *one // what the path leads to
+	procs [3]struct {
+		has    *one
+		closed bool
+		lived  bool // has done anything yet
+	}
+}
+
+type one struct {
+	users, uses int
+	marked      bool
+}
+
+// abandoned clears away what a killed last user left, as create, open and sweep do.
+func (w *world) abandoned() bool {
+	if w.name == nil || !w.name.marked || w.name.users > 0 {
+		return false
+	}
+	w.name = nil
+	return true
+}
+
+// do returns what an operation of a process must say; ok is false if it makes no sense: it
+// needs a handle, or has one.
+func (w *world) do(proc int, what string) (says string, ok bool) {
+	p := &w.procs[proc]
+	open := p.has != nil && !p.closed
+	switch what {
+	case "create", "create-marked", "open":
+		if open {
+			return "", false // a second handle of one process is a process of its own to a segment
+		}
+		gone := w.abandoned()
+		switch {
+		case what == "open" && (gone || w.name == nil):
+			return "nothing", true
+		case what != "open" && w.name != nil:
+			return "exists", true
+		case what != "open":
+			w.name = &one{marked: what == "create-marked"}
+		}
+		p.has, p.closed = w.name, false
+		w.name.users++
+	case "use", "mark":
+		switch {
+		case p.has == nil:
+			return "", false
+		case p.closed:
+			return "closed", true
+		case what == "mark":
+			p.has.marked = true
+		default:
+			p.has.uses++
+			return fmt.Sprint(p.has.uses, " ok"), true
+		}
+	case "close":
+		if p.has == nil {
+			return "", false
+		}
+		if open {
+			p.closed = true
+			w.left(p.has, true)
+		}
+	case "kill":
+		if !open {
+			return "", false
+		}
+		w.left(p.has, false)
+		p.has = nil
+	case "remove":
+		if w.name == nil {
+			return "nothing", true
+		}
+		w.name = nil
+	case "sweep":
+		switch {
+		case w.abandoned():
+			return "true ok", true
+		case w.name == nil:
+			return "false nothing", true
+		}
+		return "false ok", true
+	}
+	return "ok", true
+}
+
+func (w *world) left(s *one, orderly bool) {
+	if s.users--; orderly && s.users == 0 && s.marked && w.name == s {
+		w.name = nil
+	}
+}
+
+var operations = []string{"create", "create-marked", "open", "use", "close", "mark", "kill", "remove", "sweep"}
+
+type act struct {
+	proc int
+	what string
+}
+
+func (o act) String() string { return fmt.Sprintf("%d:%s", o.proc, o.what) }
+
+// stage has three processes and the name they use.
+type stage struct {
+	t     *testing.T
+	path  string
+	procs [3]*child.Proc
+	ran   int
+}
+
+// play runs a sequence for real beside the model, and looks at the name after each step.
+func (g *stage) play(seq []act) {
+	t := g.t
+	t.Helper()
+	var w world
+	for i, o := range seq {
+		want, ok := w.do(o.proc, o.what)
+		if !ok {
+			t.Fatalf("%v is no sequence", seq)
+		}
+		got := "ok"
+		if o.what == "kill" {
+			g.procs[o.proc].Kill()
+			g.procs[o.proc] = child.Start(t, "orders", g.path)
+		} else {
+			got = g.ask(o.proc, o.what)
+		}
+		if got != want {
+			t.Fatalf("%v: step %d says %q, want %q", seq, i, got, want)
+		}
+		g.look(seq[:i+1], &w)
+	}
+	g.ran++
+	for i := range g.procs { // the end: everybody leaves, and so does the name
+		if w.procs[i].has != nil {
+			g.ask(i, "close")
+		}
+	}
+	if err := shm.Remove(g.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+}
+
+func (g *stage) ask(proc int, what string) string {
+	checkErr(g.t, g.procs[proc].SendLine(what))
+	line, err := g.procs[proc].ReadLine()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return line
+}
+
+// look compares the name, its users and its mark with the model's.
+func (g *stage) look(seq []act, w *world) {
+	t := g.t
+	t.Helper()
+	s, err := shm.OpenReadOnly(g.path)
+	if errors.Is(err, fs.ErrNotExist) && w.name == nil {
+		return
+	}
+	if err != nil || w.name == nil {
+		t.Fatalf("%v: an observer is told %v, the model has %+v", seq, err, w.name)
+	}
+	who, err := s.Attached()
+	if err != nil || who.Count != w.name.users || len(who.Who) != w.name.users || who.RemoveOnLast != w.name.marked {
+		t.Fatalf("%v: attached %+v, %v, want %+v", seq, who, err, *w.name)
+	}
+	checkErr(t, s.Close())
+}
+
+// every calls f with all sequences of a length that make sense. Processes are alike, so the
+// first to act is 0, the next that is new is 1.
+func every(n int, f func([]act)) {
+	var walk func(seq []act)
+	walk = func(seq []act) {
+		if len(seq) == n {
+			f(seq)
+			return
+		}
+		fresh := 0
+		for _, o := range seq {
+			fresh = max(fresh, o.proc+1)
+		}
+		for proc := range min(fresh+1, 3) {
+			for _, what := range operations {
+				if (what == "remove" || what == "sweep") && proc > 0 {
+					continue // it is the same whoever does it
+				}
+				next := append(seq[:len(seq):len(seq)], act{proc, what})
+				if sensible(next) {
+					walk(next)
+				}
+			}
+		}
+	}
+	walk(nil)
+}
+
+func sensible(seq []act) bool {
+	var w world
+	for _, o := range seq {
+		if _, ok := w.do(o.proc, o.what); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// Whatever up to three processes do, in whatever order, and whoever is killed: each is
+// told what the model says, and the name is there as long as it should.
+func TestLifecycleOrders(t *testing.T) {
+	g := &stage{t: t, path: filepath.Join(ramDir(t), "r")}
+	for i := range g.procs {
+		g.procs[i] = child.Start(t, "orders", g.path)
+	}
+	length := rounds(4, 5)
+	if detector.Enabled {
+		length-- // a process takes long to start
+	}
+	every(length, g.play)
+	exhaustive := g.ran
+
+	// Longer ones at random, biased towards life.
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range rounds(60, 3000) {
+		var seq []act
+		for len(seq) < 14 {
+			o := act{r.IntN(3), operations[r.IntN(len(operations))]}
+			if o.what == "kill" && r.IntN(4) > 0 {
+				continue
+			}
+			if next := append(seq[:len(seq):len(seq)], o); sensible(next) {
+				seq = next
+			}
+		}
+		g.play(seq)
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	if got := names(t, filepath.Dir(g.path)); len(got) > 0 {
+		t.Errorf("left behind: %v", got)
+	}
+	t.Logf("all %d sequences of %d steps, and %d of 14", exhaustive, length, g.ran-exhaustive)
+}
+
+// A segment of the old name is never taken for the marked one: neither by its last user nor
+// by who finds it abandoned.
+func TestRemoveOnLastSparesTheNext(t *testing.T) {
+	path := filepath.Join(ramDir(t), "r")
+	old, err := shm.CreateWith(path, spec, 0o600, &shm.Options{RemoveOnLast: true, Name: "first"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path, path+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	next := create(t, path, spec)
+	checkErr(t, old.Close())
+	if b := reopen(t, path); ringID(b) != ringID(next) {
+		t.Error("the next one's name leads elsewhere")
+	}
+	if got := strings.Join(names(t, filepath.Dir(path)), " "); got != "r r.moved" {
+		t.Errorf("names %q: it removed what was not under its own name", got)
+	}
+	// Under its new name it is abandoned, and goes with whoever looks.
+	_, err = shm.Open(path + ".moved")
+	wantError(t, "abandoned", err, fs.ErrNotExist, "it was to go with its last user, who was killed", "it is removed now")
+	if got := names(t, filepath.Dir(path)); len(got) != 1 {
+		t.Errorf("left: %v", got)
+	}
+}
+
+// More users than the attach table has entries are counted all the same.
+func TestAttachedBeyondTheTable(t *testing.T) {
+	path := filepath.Join(ramDir(t), "r")
+	s := create(t, path, spec)
+	const n = layout.AttachTable + 20
+	for range n - 1 {
+		reopen(t, path)
+	}
+	who, err := s.Attached()
+	if err != nil || who.Count != n || len(who.Who) != layout.AttachTable || who.Nattch != -1 {
+		t.Errorf("%d, %d of them named, nattch %d, %v", who.Count, len(who.Who), who.Nattch, err)
+	}
+	for i, a := range who.Who {
+		if a.Slot != i || a.PID != os.Getpid() || a.Name != "shm.test" || a.Stopped || a.Since.IsZero() || a.Started == 0 {
+			t.Fatalf("%+v", a)
+		}
+	}
+	h, err := shm.Heap(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeLater(t, h)
+	if who, err = h.Attached(); err != nil || who.Count != 0 {
+		t.Errorf("heap: %+v, %v", who, err)
+	}
+}

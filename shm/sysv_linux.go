@@ -1,0 +1,404 @@
+package shm
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ringway/futex"
+	"ringway/layout"
+)
+
+// A System V segment has no file, so its locks lie on one beside it: empty, of the same
+// owner and mode, named by the key and by the random id in the segment's header. So who
+// recreates a key never meets the locks of the old segment's users, and nobody can
+// plant the file before the segment is there.
+
+// sysv is what a segment needs that is no file.
+type sysv struct {
+	key, id  int
+	lockPath string
+}
+
+const (
+	shmDest  = 0o1000 // of a segment's mode: it was removed and goes with its last user
+	idOff    = 136    // of the random id in a header
+	readyOff = 256
+)
+
+var errNoKey = fmt.Errorf("%w: a System V segment is named %sKEY, KEY from 1 to 0xffffffff, as in %s0x1234", ErrSpec, SysVPrefix, SysVPrefix)
+
+// lockPathOf is where the locks of a segment lie.
+func lockPathOf(key int, id []byte) string {
+	return filepath.Join(Dir, fmt.Sprintf("%s%08x-%s.lock", lockPrefix, uint32(key), hex.EncodeToString(id)))
+}
+
+const lockPrefix = "ringway-sysv-"
+
+// creating is how long a creator may take, from the key to the ready word.
+const creating = 5 * time.Second
+
+var errHalf = fmt.Errorf("%w: it was never finished, its creator died", ErrFormat)
+
+func createSysV(path string, key int, g layout.Geometry, perm fs.FileMode, o *Options) (*Segment, error) {
+	if key == 0 {
+		return nil, errNoKey
+	}
+	if err := permits(perm); err != nil {
+		return nil, err
+	}
+	id, err := unix.SysvShmGet(key, int(g.FileSize), unix.IPC_CREAT|unix.IPC_EXCL|int(perm.Perm()))
+	if errors.Is(err, unix.EEXIST) && clearSysV(key) {
+		id, err = unix.SysvShmGet(key, int(g.FileSize), unix.IPC_CREAT|unix.IPC_EXCL|int(perm.Perm()))
+	}
+	if err != nil {
+		return nil, explainGet(g.FileSize, err)
+	}
+	s := &Segment{path: path, header: layout.Header{Geometry: g, Origin: newOrigin()}}
+	s.sysv = &sysv{key: key, id: id, lockPath: lockPathOf(key, s.header.Origin.ID[:])}
+	err = s.buildSysV(perm, o)
+	if err == nil {
+		return s, nil
+	}
+	_, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) // the error that matters is err
+	if s.anchor != nil {
+		_ = unix.Unlink(s.sysv.lockPath)
+	}
+	s.discard()
+	return nil, err
+}
+
+// buildSysV formats a new segment. Others see it already, but not its ready word. The
+// header comes first: from it, whoever clears away what we leave if we are killed knows
+// the lock file.
+func (s *Segment) buildSysV(perm fs.FileMode, o *Options) error {
+	mem, err := unix.SysvShmAttach(s.sysv.id, 0, 0)
+	if err != nil {
+		return fmt.Errorf("shmat: %w", err)
+	}
+	s.mapped(mem)
+	s.header.Encode(mem)
+	fd, err := openRetry(s.sysv.lockPath, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return fmt.Errorf("make its lock file: %w", explainDir(Dir, err))
+	}
+	s.anchor = os.NewFile(uintptr(fd), s.sysv.lockPath)
+	s.owner = futex.Attach(mem, s.anchor)
+	if err := unix.Fchmod(fd, uint32(perm)); err != nil {
+		return fmt.Errorf("set the mode of its lock file: %w", err)
+	}
+	for at := 0; at < len(mem); at += layout.Page {
+		mem[at] |= 0 // a store makes the page ours now; later there may be no memory
+	}
+	s.header.Format(mem)
+	if err := s.join(o, false); err != nil {
+		return err
+	}
+	sweepLocks(s.sysv.key, s.sysv.lockPath)
+	atomic.StoreUint64(layout.ReadyAt(mem), layout.Ready) // publishes the segment; pairs with the load in whole
+	return nil
+}
+
+func openSysV(path string, key int, readOnly bool, o *Options) (*Segment, error) {
+	if key == 0 {
+		return nil, errNoKey
+	}
+	id, err := unix.SysvShmGet(key, 0, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, fmt.Errorf("there is no such ring; create it first: %w", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("shmget: %w", err)
+	}
+	s := &Segment{path: path, readOnly: readOnly, sysv: &sysv{key: key, id: id}}
+	if err = s.mapSysV(o); err == nil {
+		return s, nil
+	}
+	switch {
+	case errors.Is(err, errAbandoned):
+		err = errors.Join(err, s.removeLast())
+	case errors.Is(err, errHalf) && !readOnly && removeID(key, id) == nil:
+		err = fmt.Errorf("%w: what there was is removed now; create it: %w", errHalf, fs.ErrNotExist)
+	}
+	s.discard()
+	return nil, err
+}
+
+func (s *Segment) mapSysV(o *Options) error {
+	flags := 0
+	if s.readOnly {
+		flags = unix.SHM_RDONLY
+	}
+	st, err := s.sysv.stat()
+	if err == nil {
+		s.mem, err = unix.SysvShmAttach(s.sysv.id, 0, flags)
+	}
+	switch {
+	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+		return fmt.Errorf("uid %d may not use it (ipcs -m shows whose it is); ask its owner, or create it with a wider --perm: %w", os.Geteuid(), err)
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.EIDRM):
+		return errGone
+	case err != nil:
+		return fmt.Errorf("shmat: %w", err)
+	}
+	s.mapped(s.mem)
+	page, err := whole(s.mem, st)
+	if err != nil {
+		return err
+	}
+	if s.header, err = layout.Validate(page, int64(st.Segsz)); err != nil {
+		return err
+	}
+	s.sysv.lockPath = lockPathOf(s.sysv.key, s.header.Origin.ID[:])
+	if s.anchor, err = openLocks(s.sysv.lockPath, st, s.readOnly); err != nil {
+		return err
+	}
+	if !s.readOnly {
+		s.owner = futex.Attach(s.mem, s.anchor)
+	}
+	if err := s.sane(); err != nil || s.readOnly {
+		return err
+	}
+	return s.join(o, true)
+}
+
+// whole returns a private copy of the first page, once the creator, if it is at work,
+// has finished it. errHalf means that it never will.
+func whole(mem []byte, st *unix.SysvShmDesc) ([]byte, error) {
+	if len(mem) < layout.HeaderSize+layout.Page {
+		return bytes.Clone(mem), nil // Validate says what it is
+	}
+	for end := time.Now().Add(creating); ; time.Sleep(attachPause) {
+		dead := gone(st.Cpid) // before the look: what it has not written by now it never will
+		// observes: the creator's last store, hence the whole format.
+		ready := atomic.LoadUint64(layout.ReadyAt(mem)) == layout.Ready
+		page := bytes.Clone(mem[:layout.HeaderSize])
+		switch {
+		case ready || !layout.HasMagic(page) && !zero(page):
+			return page, nil
+		case dead:
+			return nil, errHalf
+		case time.Now().After(end):
+			return nil, fmt.Errorf("%w: pid %d makes it and does not get on with it; end that, remove the ring and create it again", ErrFormat, st.Cpid)
+		}
+	}
+}
+
+func zero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
+
+// gone reports whether a process certainly does not exist. 0 is one of a PID namespace that
+// we cannot see.
+func gone(pid int32) bool { return pid > 0 && errors.Is(unix.Kill(int(pid), 0), unix.ESRCH) }
+
+// openLocks opens a segment's lock file, unless somebody else may have put it there.
+func openLocks(path string, st *unix.SysvShmDesc, readOnly bool) (*os.File, error) {
+	flags := unix.O_RDWR
+	if readOnly {
+		flags = unix.O_RDONLY
+	}
+	fd, err := openRetry(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("%w: its lock file %s cannot be opened (%w); end its users, remove it and create the ring again", ErrFormat, path, err)
+	}
+	f := os.NewFile(uintptr(fd), path)
+	var have unix.Stat_t
+	err = unix.Fstat(fd, &have)
+	switch {
+	case err != nil:
+	case have.Mode&unix.S_IFMT != unix.S_IFREG || have.Nlink > 1 || have.Size != 0:
+		err = fmt.Errorf("%w: its lock file %s is no empty regular file of one name; remove it and create the ring again", ErrFormat, path)
+	case have.Uid != st.Perm.Cuid && have.Uid != 0:
+		err = fmt.Errorf("%w: its lock file %s belongs to uid %d, the segment was made by uid %d", fs.ErrPermission, path, have.Uid, st.Perm.Cuid)
+	case have.Mode&0o7777&^(uint32(st.Perm.Mode)&0o777) != 0:
+		err = fmt.Errorf("%w: its lock file %s has mode %04o, the segment %04o; it is open to more than the segment's users", fs.ErrPermission, path, have.Mode&0o7777, uint32(st.Perm.Mode)&0o777)
+	}
+	if err != nil {
+		_ = f.Close() // the error that matters is err
+		return nil, err
+	}
+	return f, nil
+}
+
+func (v *sysv) stat() (*unix.SysvShmDesc, error) {
+	st := new(unix.SysvShmDesc)
+	_, err := unix.SysvShmCtl(v.id, unix.IPC_STAT, st)
+	return st, err
+}
+
+// exists reports whether the key still leads to the segment.
+func (v *sysv) exists() bool {
+	st, err := v.stat()
+	return err == nil && uint32(st.Perm.Mode)&shmDest == 0
+}
+
+// remove removes the segment, which we still have mapped: so its number cannot have passed
+// to another one.
+func (v *sysv) remove(locks *os.File) error {
+	if _, err := unix.SysvShmCtl(v.id, unix.IPC_RMID, nil); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EIDRM) {
+		return fmt.Errorf("shmctl IPC_RMID: %w", err)
+	}
+	_, err := unlinkSame(locks, v.lockPath)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errRemoving) {
+		return nil
+	}
+	return err
+}
+
+// removeSysV is Remove of a System V segment.
+func removeSysV(path string, key int) error {
+	if key == 0 {
+		return fmt.Errorf("remove %s: %w", path, errNoKey)
+	}
+	id, err := unix.SysvShmGet(key, 0, 0)
+	if errors.Is(err, unix.ENOENT) {
+		sweepLocks(key, "")
+		return fmt.Errorf("remove %s: there is no such ring: %w", path, err)
+	}
+	if err == nil {
+		err = removeID(key, id)
+	}
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", path, err)
+	}
+	return nil
+}
+
+// removeID removes the segment number id if it is a ring, or was to become one.
+func removeID(key, id int) error {
+	v := &sysv{key: key, id: id}
+	st, err := v.stat()
+	if err != nil {
+		return err
+	}
+	mem, err := unix.SysvShmAttach(id, 0, unix.SHM_RDONLY)
+	if err != nil {
+		return fmt.Errorf("shmat: %w", err)
+	}
+	defer unix.SysvShmDetach(mem) // of what was just attached, it cannot fail
+	half := len(mem) >= layout.HeaderSize && zero(mem[:layout.HeaderSize]) && gone(st.Cpid)
+	if !layout.HasMagic(mem) && !half {
+		return fmt.Errorf("%w: it does not begin like a ring; remove it with ipcrm -M %#x if you know what it is", ErrFormat, uint32(key))
+	}
+	if _, err := unix.SysvShmCtl(id, unix.IPC_RMID, nil); err != nil {
+		return fmt.Errorf("shmctl IPC_RMID: %w", err)
+	}
+	if len(mem) >= layout.HeaderSize && !half {
+		_ = unix.Unlink(lockPathOf(key, mem[idOff:idOff+16])) // named by the id of what is gone now; who uses it has it open
+	}
+	return nil
+}
+
+// clearSysV removes what is in the way of a new segment: one that its creator died over,
+// or a marked one whose last user was killed.
+func clearSysV(key int) bool {
+	id, err := unix.SysvShmGet(key, 0, 0)
+	if err != nil {
+		return errors.Is(err, unix.ENOENT)
+	}
+	v := &sysv{key: key, id: id}
+	st, err := v.stat()
+	if err != nil {
+		return false
+	}
+	mem, err := unix.SysvShmAttach(id, 0, unix.SHM_RDONLY)
+	if err != nil {
+		return false
+	}
+	page := bytes.Clone(mem[:min(len(mem), layout.HeaderSize)])
+	_ = unix.SysvShmDetach(mem)
+	if len(page) < layout.HeaderSize || !layout.HasMagic(page) && !zero(page) {
+		return false
+	}
+	if binary.LittleEndian.Uint64(page[readyOff:]) != layout.Ready {
+		return gone(st.Cpid) && removeID(key, id) == nil
+	}
+	done, err := RemoveAbandoned(SysVName(key))
+	return done || errors.Is(err, fs.ErrNotExist)
+}
+
+// sweepLocks removes lock files of a key but one, whose segments somebody removed with
+// other tools and whose users are gone. It is housekeeping: what fails is left.
+func sweepLocks(key int, but string) {
+	names, _ := filepath.Glob(filepath.Join(Dir, fmt.Sprintf("%s%08x-*.lock", lockPrefix, uint32(key))))
+	for _, name := range names {
+		if name == but {
+			continue
+		}
+		fd, err := openRetry(name, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != nil {
+			continue
+		}
+		f := os.NewFile(uintptr(fd), name)
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) == nil && st.Uid == uint32(os.Geteuid()) && st.Size == 0 {
+			if alone, err := setLock(f, unix.F_WRLCK, layout.AttachByte); err == nil && alone {
+				_, _ = unlinkSame(f, name)
+			}
+		}
+		_ = f.Close()
+	}
+}
+
+// ListSysV returns the names, such as "sysv:0x1234", of the System V segments that hold rings or
+// variables, as far as their lock files tell. One may be gone by now, or be another's.
+func ListSysV() ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(Dir, lockPrefix+"*-*.lock"))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	seen := map[int]bool{}
+	for _, f := range files {
+		text, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(f), lockPrefix), "-")
+		key, err := strconv.ParseUint(text, 16, 32)
+		if err != nil || key == 0 || seen[int(key)] {
+			continue
+		}
+		seen[int(key)] = true
+		if _, err := unix.SysvShmGet(int(int32(key)), 0, 0); err == nil {
+			names = append(names, SysVName(int(key)))
+		}
+	}
+	return names, nil
+}
+
+// kernelCount is nattch.
+func (s *Segment) kernelCount() (int, error) {
+	if s.sysv == nil {
+		return -1, nil
+	}
+	st, err := s.sysv.stat()
+	if err != nil {
+		return -1, fmt.Errorf("look at %s: shmctl IPC_STAT: %w", s.path, err)
+	}
+	return int(st.Nattch), nil
+}
+
+func explainGet(size int64, err error) error {
+	limit := func(name string) string {
+		text, err := os.ReadFile("/proc/sys/kernel/" + name)
+		if err != nil {
+			return name + " unknown"
+		}
+		return name + " " + strings.TrimSpace(string(text))
+	}
+	switch {
+	case errors.Is(err, unix.EEXIST):
+		return fmt.Errorf("the key is taken; open it, remove it, or use another key: %w", fs.ErrExist)
+	case errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.ENOMEM):
+		return fmt.Errorf("the kernel has no System V segment of %s for us (%s bytes, %s pages, %s segments in /proc/sys/kernel); choose a smaller capacity, remove what ipcs -m shows, or raise the limit: %w",
+			mebibytes(uint64(size)), limit("shmmax"), limit("shmall"), limit("shmmni"), err)
+	}
+	return fmt.Errorf("shmget: %w", err)
+}
