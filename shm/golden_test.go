@@ -74,6 +74,8 @@ func goldens(t *testing.T) []golden {
 	packed := fixed(layout.MPMC, layout.Full)
 	packed.Cap, packed.Pack = 4, 2
 	blocks := layout.Spec{Kind: layout.MPMC, Payload: layout.Message, Cap: 4, Elem: layout.Elem{Size: 100}, Seats: 2, Fence: layout.Full}
+	variable := layout.VarSpec(packed.Elem)
+	variable.Seats = 2
 	return []golden{
 		{name: "spsc-fixed", spec: fixed(layout.SPSC, layout.Full), from: 14, to: 19},
 		{name: "spsc-fixed-wrap", spec: fixed(layout.SPSC, layout.Asymmetric), start: ^uint64(0) - 15, from: 14, to: 20},
@@ -82,6 +84,7 @@ func goldens(t *testing.T) []golden {
 		{name: "spsc-message-wrap", spec: asymmetric, start: ^uint64(0) - 511, from: 20, to: 26},
 		{name: "mpmc-fixed", spec: packed},
 		{name: "mpmc-message", spec: blocks},
+		{name: "var", spec: variable, from: 4, to: 5},
 	}
 }
 
@@ -113,6 +116,9 @@ func (g golden) make(t *testing.T) []byte {
 		}
 		who := seg.Control().Attach[:]
 		clear(unsafe.Slice((*byte)(unsafe.Pointer(&who[0])), len(who)*int(unsafe.Sizeof(who[0])))) // as after we left, and before
+		if g.spec.Kind == layout.Var {
+			clear(seg.Memory()[4224 : 4224+layout.Line]) // the mutex remembers in which file it lies
+		}
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -141,6 +147,21 @@ func (g golden) run(t *testing.T, seg *shm.Segment) {
 	var push func(int) error
 	var pop func() error
 	var closers []func() error
+	if g.spec.Kind == layout.Var {
+		v, err := shm.OpenVar[goldenTick](seg.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range g.to {
+			if err := v.Update(t.Context(), func(at *goldenTick) error { *at = tickAt(i); return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := v.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
 	if g.spec.Payload == layout.Fixed {
 		p, err := ring.NewProducer[goldenTick](seg, o)
 		if err != nil {
@@ -258,6 +279,17 @@ func TestGoldenRead(t *testing.T) {
 }
 
 func (g golden) read(t *testing.T, seg *shm.Segment) {
+	if g.spec.Kind == layout.Var {
+		v, err := shm.OpenVar[goldenTick](seg.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Close()
+		if got := v.Load(); got != tickAt(g.from) || v.Version() != uint64(g.to) {
+			t.Errorf("value %+v of version %d", got, v.Version())
+		}
+		return
+	}
 	end := ring.ErrEmpty
 	if g.shutdown {
 		end = shm.ErrClosed

@@ -289,6 +289,36 @@ func TestSysVCKilled(t *testing.T) {
 	}
 }
 
+func TestSysVVar(t *testing.T) {
+	key := sysvKey(t)
+	v, err := shm.CreateVar[account](shm.SysVName(key), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := shm.OpenVar[account](shm.SysVName(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		checkErr(t, v.Update(t.Context(), func(p *account) error { p.Count++; return nil }))
+		checkErr(t, w.Update(t.Context(), func(p *account) error { p.Count++; return nil }))
+	}
+	if got := w.Load(); got.Count != 200 {
+		t.Errorf("%+v", got)
+	}
+	checkErr(t, v.Segment().RemoveOnLast())
+	checkErr(t, v.Close())
+	if got := w.Load(); got.Count != 200 {
+		t.Errorf("%+v", got)
+	}
+	checkErr(t, w.Close())
+	_, err = shm.OpenSysV(key)
+	wantError(t, "after the last one left", err, fs.ErrNotExist)
+	if files := lockFiles(t, key); len(files) > 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
 // sysvHalf makes half a segment and waits to be killed.
 func sysvHalf(args []string) {
 	key, err := strconv.Atoi(args[0])

@@ -35,6 +35,18 @@ const (
 	points
 )
 
+// The points of an update of a variable, which no exchange passes.
+const (
+	VarLocked    = points + iota // the turn is ours
+	VarHalf                      // half of the new copy is written
+	VarFilled                    // all of it; next: the version
+	VarPublished                 // next: the wake-up
+	allPoints
+)
+
+// VarPoints is how many of those there are.
+const VarPoints = int(allPoints - points)
+
 // Where Look is called.
 const (
 	LookedAtSlot   = iota // send, take: the slot was loaded
@@ -54,6 +66,7 @@ var names = [...]string{
 	"send-filled", "send-header", "send-version", "send-pending", "send-exchanged", "send-failed", "send-settled", "send-hinted",
 	"take-header", "take-version", "take-pending", "take-exchanged", "take-failed", "take-unacked", "take-hinted", "take-part", "take-released",
 	"wake-before", "settle-begin", "settle-owned", "settle-record", "settle-done", "adopt-taken", "adopt-done", "seal-state", "seal-done", "sit-taken",
+	"var-locked", "var-half", "var-filled", "var-published",
 }
 
 func (p Point) String() string { return names[p] }
