@@ -79,7 +79,7 @@ func TestRemoveOnLastRace(t *testing.T) {
 			for range kills {
 				time.Sleep(time.Duration(rand.IntN(5000)) * time.Microsecond) // some time of their lives
 				i := rand.IntN(len(procs))
-				procs[i].Kill()
+				kill(t, procs[i])
 				start(i)
 			}
 			for _, p := range procs {

@@ -193,6 +193,15 @@ func forever() {
 	}
 }
 
+// kill kills a child, which must not have ended by itself.
+func kill(t *testing.T, p *child.Proc) {
+	t.Helper()
+	p.Kill()
+	if err := p.Wait(); err == nil || err.Error() != "signal: killed" {
+		t.Fatalf("a child had ended by itself: %v", err)
+	}
+}
+
 func checkErr(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -194,7 +194,7 @@ func (g *stage) play(seq []act) {
 		}
 		got := "ok"
 		if o.what == "kill" {
-			g.procs[o.proc].Kill()
+			kill(t, g.procs[o.proc])
 			g.procs[o.proc] = child.Start(t, "orders", g.path)
 		} else {
 			got = g.ask(o.proc, o.what)

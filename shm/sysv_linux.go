@@ -179,14 +179,17 @@ func whole(mem []byte, st *unix.SysvShmDesc) ([]byte, error) {
 	if len(mem) < layout.HeaderSize+layout.Page {
 		return bytes.Clone(mem), nil // Validate says what it is
 	}
+	foreign := false
 	for end := time.Now().Add(creating); ; time.Sleep(attachPause) {
 		dead := gone(st.Cpid) // before the look: what it has not written by now it never will
 		// observes: the creator's last store, hence the whole format.
 		ready := atomic.LoadUint64(layout.ReadyAt(mem)) == layout.Ready
 		page := bytes.Clone(mem[:layout.HeaderSize])
 		switch {
-		case ready || !layout.HasMagic(page) && !zero(page):
+		case ready || foreign && !layout.HasMagic(page):
 			return page, nil
+		case !layout.HasMagic(page) && !zero(page):
+			foreign = true // unless we copied it while the header was written, whose magic comes first: look again
 		case dead:
 			return nil, errHalf
 		case time.Now().After(end):

@@ -85,8 +85,8 @@ func TestVarKill(t *testing.T) {
 		for end := time.Now().Add(time.Duration(rand.IntN(2000)) * time.Microsecond); time.Now().Before(end); {
 			check(t, v)
 		}
-		p.Kill()
-		q.Kill()
+		kill(t, p)
+		kill(t, q)
 		if v.Version() > before {
 			moved++
 		}
