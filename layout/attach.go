@@ -37,6 +37,9 @@ const (
 // lock on. Who is granted it exclusively knows that nobody has.
 const AttachByte int64 = MaxFile + 4096
 
+// NameByte is the byte that whoever unlinks the segment's name holds a lock on.
+const NameByte = AttachByte + 1
+
 // AttachSlot is the lock byte of attachment i, held exclusively by its owner.
 func AttachSlot(i int) int64 { return MaxFile + 8192 + int64(i) }
 

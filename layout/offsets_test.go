@@ -60,7 +60,7 @@ func TestGoldenOffsets(t *testing.T) {
 	}{
 		{"SPSC", uint64(SPSC), 1}, {"MPMC", uint64(MPMC), 2}, {"Var", uint64(Var), 16}, {"VarCopies", VarCopies, 2},
 		{"AttachFree", AttachFree, 0}, {"AttachTaken", AttachTaken, 1}, {"AttachTable", AttachTable, 64}, {"MaxAttached", MaxAttached, 4096},
-		{"AttachByte", uint64(AttachByte), 1<<40 + 4096}, {"AttachSlot(0)", uint64(AttachSlot(0)), 1<<40 + 8192}, {"AttachSlot(4095)", uint64(AttachSlot(4095)), 1<<40 + 12287}, {"Fixed", uint64(Fixed), 1}, {"Message", uint64(Message), 2},
+		{"NameByte", uint64(NameByte), 1<<40 + 4097}, {"AttachByte", uint64(AttachByte), 1<<40 + 4096}, {"AttachSlot(0)", uint64(AttachSlot(0)), 1<<40 + 8192}, {"AttachSlot(4095)", uint64(AttachSlot(4095)), 1<<40 + 12287}, {"Fixed", uint64(Fixed), 1}, {"Message", uint64(Message), 2},
 		{"Asymmetric", uint64(Asymmetric), 1}, {"Full", uint64(Full), 2},
 		{"StateOpen", StateOpen, 1}, {"StateShutdown", StateShutdown, 2}, {"StateCorrupt", StateCorrupt, 3},
 		{"SeatFree", SeatFree, 0}, {"SeatTaken", SeatTaken, 1},

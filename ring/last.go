@@ -57,6 +57,9 @@ const (
 )
 
 func lastSeen(s *shm.Segment, n int) (Seen, error) {
+	if !s.Spec().Kind.Ring() {
+		return Seen{}, fmt.Errorf("%s: %w: it is a variable, which keeps no messages", s.Path(), ErrKind)
+	}
 	if n < 1 {
 		return Seen{}, nil
 	}

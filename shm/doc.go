@@ -1,4 +1,4 @@
-// Package shm makes and maps segments: files that hold exactly one ring.
+// Package shm makes and maps segments: files that hold exactly one ring, or one variable.
 //
 // # Overview
 //
@@ -13,6 +13,30 @@
 //		return err
 //	}
 //	defer seg.Close()
+//
+// # Variables
+//
+// A [Var] is a segment that holds one value of a type without pointers. One process at a time
+// updates it, all or nothing; everybody reads it, without a lock and without holding up
+// anybody.
+//
+//	v, err := shm.OpenOrCreateVar[Limits](shm.Path("limits"), 0o600)
+//	err = v.Update(ctx, func(l *Limits) error { l.Rate = 100; return nil })
+//	now := v.Load()
+//	err = v.Changed(ctx) // waits until it is another than we looked at
+//
+// # Lifecycle
+//
+// Create, or CreateWith; Open, by any number; Close; Remove. [Segment.Attached] says how many
+// have a segment open for writing, who, and since when. A removed segment lives on for those
+// who have it open. One that is marked ([Segment.RemoveOnLast]) is removed by the last who
+// closes it, or, if that one is killed, by the next who opens, creates or reaps it. No
+// order of these, in any number of processes, removes a new segment that has taken the name over.
+//
+// # System V
+//
+// [CreateSysV] and [OpenSysV] do the same on shmget and shmat, for the sake of programs that are
+// written for them. Such a segment is called sysv:KEY wherever a path is taken.
 //
 // # Guarantees
 //

@@ -12,9 +12,9 @@ const Dir = "/dev/shm"
 const Ext = ".ring"
 
 // Path returns the file of a ring: "ticks" is /dev/shm/ticks.ring, and a name
-// with a slash in it is a path already.
+// with a slash in it is a path already, like one of a System V segment ("sysv:0x1234").
 func Path(name string) string {
-	if strings.ContainsRune(name, '/') {
+	if strings.ContainsRune(name, '/') || strings.HasPrefix(name, SysVPrefix) {
 		return name
 	}
 	return filepath.Join(Dir, name+Ext)

@@ -249,7 +249,7 @@ func (s *Segment) adopt(i int, line *layout.Seat) (*Orphan, error) {
 	if rec.Kind() != layout.RecUnacked || rec.Give() >= s.header.Geometry.Blocks {
 		return nil, s.damaged(i, "was left with an exchange in flight")
 	}
-	if err := s.enter(i); err != nil {
+	if err := s.beginTenure(i); err != nil {
 		return nil, err
 	}
 	s.hold(i, &Seat{}) // nobody in this process may lock it again
@@ -271,7 +271,7 @@ func (o *Orphan) Drop() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.seats, o.seat)
-	return errors.Join(s.exit(o.seat), s.unlockSeat(o.seat))
+	return errors.Join(s.endTenure(o.seat), s.unlockSeat(o.seat))
 }
 
 // hold notes that a seat's lock is ours.

@@ -13,15 +13,18 @@ import (
 )
 
 // Removing a name must never hit a new segment that took it over. So whoever unlinks a
-// segment's name holds flock on the file, and looks, under it, whether the name is still
+// segment's name holds a lock on the file, and looks, under it, whether the name is still
 // that file's: nobody else unlinks it meanwhile, hence nobody can link another there.
+//
+// The lock is an exclusive one on NameByte. Who may unlink the file but not write to it
+// cannot have that: such take a shared one, which keeps the others out, and flock among themselves.
 
 // errRemoving means that somebody else holds the lock.
 var errRemoving = fmt.Errorf("%w: somebody else is removing it", ErrBusy)
 
 // unlinkSame unlinks path if it is the file in f. The lock goes with f.
 func unlinkSame(f *os.File, path string) (bool, error) {
-	if err := flock(f); err != nil {
+	if err := lockName(f); err != nil {
 		return false, err
 	}
 	var ours, there unix.Stat_t
@@ -37,14 +40,23 @@ func unlinkSame(f *os.File, path string) (bool, error) {
 	return true, unix.Unlink(path)
 }
 
-// flock takes the lock, waiting a little for one who is at it.
-func flock(f *os.File) error {
+// lockName takes the lock, waiting a little for one who is at it.
+func lockName(f *os.File) error {
 	for try := range attachTries {
 		if try > 0 {
 			time.Sleep(attachPause)
 		}
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		ok, err := setLock(f, unix.F_WRLCK, layout.NameByte)
+		if errors.Is(err, unix.EBADF) { // not open for writing
+			if ok, err = setLock(f, unix.F_RDLCK, layout.NameByte); ok {
+				err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+				ok = err == nil
+				if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+					err = nil
+				}
+			}
+		}
+		if ok || err != nil {
 			return err
 		}
 	}
@@ -57,7 +69,10 @@ func remove(path string) error {
 	}
 	const tries = 10 // the name may pass to another segment while we wait for the lock
 	for range tries {
-		fd, err := openRetry(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		fd, err := openRetry(path, unix.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != nil {
+			fd, err = openRetry(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		}
 		if err != nil {
 			return fmt.Errorf("remove %s: %w", path, explainOpen(path, err))
 		}

@@ -109,7 +109,7 @@ func (s *Segment) tryTake(i int, line *layout.Seat, role layout.Role, name strin
 	}
 	rec, ok, err := s.usable(i, line, role)
 	if err == nil && ok {
-		if err = s.enter(i); err == nil {
+		if err = s.beginTenure(i); err == nil {
 			return s.sit(i, line, role, name, rec), false, nil
 		}
 	}
@@ -188,14 +188,14 @@ func (t *Seat) Leave() error {
 	if err := t.Check(); err != nil {
 		// Somebody else says that it is theirs: do not touch the line. The lock that we
 		// drop is our own description's in any case.
-		return errors.Join(err, s.exit(t.Index), s.unlock(layout.LockByte(t.Index)))
+		return errors.Join(err, s.endTenure(t.Index), s.unlock(layout.LockByte(t.Index)))
 	}
 	left := uint32(layout.SeatFree)
 	if s.Spec().Kind == layout.MPMC && layout.SeatRec(atomic.LoadUint64(&t.Line.Rec)).Kind() == layout.RecUnacked {
 		left = layout.SeatOrphan // closed with a message in hand: the next consumer gets it
 	}
 	t.Line.State.Store(left) // publishes: left in good order; the lock passes the line on
-	return errors.Join(s.exit(t.Index), s.unlockSeat(t.Index))
+	return errors.Join(s.endTenure(t.Index), s.unlockSeat(t.Index))
 }
 
 // unlockSeat gives back the lock of a seat of ours, or of one that nobody has, and tells

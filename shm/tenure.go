@@ -10,8 +10,8 @@ import (
 // settles the seat. Only an owner at work holds the second one too. Both belong to
 // one open file description, which the kernel drops in one step when the owner dies.
 
-// enter begins our tenure of a seat whose first lock is ours.
-func (s *Segment) enter(seat int) error {
+// beginTenure begins our tenure of a seat whose first lock is ours.
+func (s *Segment) beginTenure(seat int) error {
 	ok, err := s.lock(layout.TenureByte(seat))
 	if err == nil && !ok {
 		err = fmt.Errorf("%w: somebody who has no right to seat %d holds its second lock; end that process", ErrBusy, seat)
@@ -19,8 +19,8 @@ func (s *Segment) enter(seat int) error {
 	return err
 }
 
-// exit ends it. The first lock goes later, or a seat without an owner would look as if it had one.
-func (s *Segment) exit(seat int) error { return s.unlock(layout.TenureByte(seat)) }
+// endTenure ends it. The first lock goes later, or a seat without an owner would look as if it had one.
+func (s *Segment) endTenure(seat int) error { return s.unlock(layout.TenureByte(seat)) }
 
 // owned reports whether a seat has an owner at work at this moment, stopped or not.
 func (s *Segment) owned(seat int) (bool, error) {

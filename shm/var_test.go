@@ -437,3 +437,38 @@ func TestVarChanged(t *testing.T) {
 		t.Errorf("%+v, %v", info, err)
 	}
 }
+
+func BenchmarkVarLoad(b *testing.B) {
+	benchmarkVar(b, func(v *shm.Var[page]) { v.Load() }, func(v *shm.Var[account]) { v.Load() })
+}
+
+func BenchmarkVarUpdate(b *testing.B) {
+	ctx := b.Context()
+	benchmarkVar(b,
+		func(v *shm.Var[page]) { _ = v.Update(ctx, func(p *page) error { p[0]++; return nil }) },
+		func(v *shm.Var[account]) { _ = v.Update(ctx, func(a *account) error { a.Count++; return nil }) })
+}
+
+func benchmarkVar(b *testing.B, large func(*shm.Var[page]), small func(*shm.Var[account])) {
+	dir := b.TempDir()
+	p, err := shm.CreateVar[page](filepath.Join(dir, "page"), 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer p.Close()
+	a, err := shm.CreateVar[account](filepath.Join(dir, "account"), 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer a.Close()
+	b.Run("24 bytes", func(b *testing.B) {
+		for b.Loop() {
+			small(a)
+		}
+	})
+	b.Run("4096 bytes", func(b *testing.B) {
+		for b.Loop() {
+			large(p)
+		}
+	})
+}

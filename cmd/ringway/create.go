@@ -26,7 +26,8 @@ a ring falls out of the cache and slows down; take more only to absorb bursts.`,
 		Example: `  ringway create ticks
   ringway create backup --cap 4MiB
   ringway create samples --payload fixed --elem 64 --slots 16384
-  ringway create ./jobs.ring --kind mpmc --slots 1024 --max-msg 4KiB --perm 0660`,
+  ringway create ./jobs.ring --kind mpmc --slots 1024 --max-msg 4KiB --perm 0660
+  ringway create sysv:0x1234 --cap 64KiB`,
 		Args:              exactly("NAME"),
 		ValidArgsFunction: completeNothing,
 	}
@@ -94,6 +95,9 @@ func (f specFacts) text() string {
 	if f.Unit == "bytes" {
 		text += fmt.Sprintf(" (%s), each up to %d bytes", exactSize(f.Cap), f.MaxMsg)
 	}
+	if !f.spec.Kind.Ring() {
+		return text
+	}
 	return text + fmt.Sprintf(", %d seats, %s fence", f.SeatCap, f.Fence)
 }
 
@@ -101,6 +105,9 @@ func (f specFacts) text() string {
 func unitOf(s layout.Spec) string {
 	if s.Kind == layout.SPSC && s.Payload == layout.Message {
 		return "bytes"
+	}
+	if s.Kind == layout.Var {
+		return "updates"
 	}
 	return "slots"
 }

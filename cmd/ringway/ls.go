@@ -22,8 +22,9 @@ func lsCmd() *cobra.Command {
 		Use:   "ls [DIR]",
 		Short: "List rings",
 		Long: `Ls lists the rings in DIR (` + shm.Dir + `): what they are, how full, their state, and how
-many seats have a living or a dead owner. A ring that cannot be used, or not
-by us, is listed with the reason; what is no ring is passed over.`,
+many seats have a living or a dead owner. Variables are listed too (their depth is a dash), and without
+DIR the rings in System V shared memory. A ring that cannot be used, or not by us, is listed with the
+reason; what is no ring is passed over. With --json, attached counts who has it open for writing.`,
 		Example: `  ringway ls
   ringway ls /var/lib/rings --json`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -46,6 +47,9 @@ by us, is listed with the reason; what is no ring is passed over.`,
 			return usagef("DIR is empty; leave it out for %s", shm.Dir)
 		}
 		rings, err := listRings(dir)
+		if err == nil && len(args) == 0 {
+			rings, err = addSysV(rings)
+		}
 		if err != nil {
 			return err
 		}
@@ -73,6 +77,7 @@ type ringRow struct {
 	State   string `json:"state,omitempty"`
 	Alive   *int   `json:"seats_alive,omitempty"`
 	Dead    *int   `json:"seats_dead,omitempty"`
+	Users   *int   `json:"attached,omitempty"`
 	Size    int64  `json:"file_size"`
 	Error   string `json:"error,omitempty"`
 }
@@ -116,7 +121,32 @@ func (r *ringRow) fill(info ring.Info) {
 		}
 	}
 	r.Kind, r.Payload, r.Cap, r.Unit = info.Spec.Kind.String(), info.Spec.Payload.String(), info.Spec.Cap, unitOf(info.Spec)
-	r.Depth, r.State, r.Alive, r.Dead = &info.Stats.Len, info.State, &alive, &dead
+	r.State, r.Alive, r.Dead, r.Users = info.State, &alive, &dead, &info.Users.Count
+	if info.Spec.Kind.Ring() {
+		r.Depth = &info.Stats.Len
+	}
+}
+
+// addSysV adds the rings in System V shared memory.
+func addSysV(rings []ringRow) ([]ringRow, error) {
+	names, err := shm.ListSysV()
+	if err != nil {
+		return rings, err
+	}
+	for _, name := range names {
+		info, err := ring.Inspect(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile
+		}
+		row := ringRow{Name: name, Path: name, Size: info.Size}
+		if err != nil {
+			row.Error = strings.TrimPrefix(oneLine(err), "open "+name+": ")
+		} else {
+			row.fill(info)
+		}
+		rings = append(rings, row)
+	}
+	return rings, nil
 }
 
 // looksLikeRing reports whether a regular file begins like a ring, or is called one
@@ -143,13 +173,19 @@ func ringTable(rings []ringRow) []byte {
 				fmt.Fprintf(w, "%s\t-\t-\t-\t-\t%s\t-\t-\t%s\n", printable(r.Name), "unusable", roughSize(uint64(r.Size)))
 				continue
 			}
-			capacity := fmt.Sprintf("%d slots", r.Cap)
-			if r.Unit == "bytes" {
+			capacity, depth := fmt.Sprintf("%d %s", r.Cap, r.Unit), "-"
+			switch {
+			case r.Unit == "bytes":
 				capacity = exactSize(r.Cap)
+			case r.Depth == nil:
+				capacity = "1 value"
+			}
+			if r.Depth != nil {
+				depth = fmt.Sprintf("%d (%s)", *r.Depth, percent(*r.Depth, r.Cap))
 			}
 			state, _, _ := strings.Cut(r.State, ":")
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d (%s)\t%s\t%d\t%d\t%s\n", printable(r.Name), r.Kind, r.Payload, capacity,
-				*r.Depth, percent(*r.Depth, r.Cap), state, *r.Alive, *r.Dead, roughSize(uint64(r.Size)))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\t%s\n", printable(r.Name), r.Kind, r.Payload, capacity,
+				depth, state, *r.Alive, *r.Dead, roughSize(uint64(r.Size)))
 		}
 		for _, r := range rings {
 			if r.Error != "" {

@@ -55,7 +55,7 @@ func rootCmd() *cobra.Command {
 		Long: `Ringway moves messages between processes through a ring in shared memory.
 
 A ring is a file. NAME is a plain name (ticks is /dev/shm/ticks.ring) or, with a
-slash in it, a path. One process sends, one receives, any number look.
+slash in it, a path; sysv:0x1234 is a ring in System V shared memory. One process sends, one receives, any number look.
 
 Facts go to standard output, everything else to standard error. The exit status
 is 0 for done, 1 for failed, 2 for wrong use.`,

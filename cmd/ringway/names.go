@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,6 +32,10 @@ func ringPath(name string) (string, error) {
 		return "", usagef("NAME %q is a directory; a ring is a file, give its name too", name)
 	case len(base) > maxName:
 		return "", usagef("NAME has %d bytes, at most %d are possible; choose a shorter one", len(base), maxName)
+	case strings.HasPrefix(name, shm.SysVPrefix) && !isPath:
+		if _, ok := shm.SysVKey(name); !ok {
+			return "", usagef("NAME %q has no System V key; write sysv: and a number from 1 to 0xffffffff, as in sysv:0x1234, or ./%s for a file of that name", name, name)
+		}
 	case !isPath && strings.HasPrefix(name, "-"):
 		return "", usagef("NAME %q begins like a flag; choose another, or write ./%s for a file of that name", name, name)
 	}
@@ -55,7 +60,8 @@ func completeRing(_ *cobra.Command, args []string, typed string) ([]string, cobr
 		return nil, cobra.ShellCompDirectiveDefault
 	}
 	entries, _ := os.ReadDir(shm.Dir) // no completions then
-	var names []string
+	all, _ := shm.ListSysV()
+	names := slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, typed) })
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), shm.Ext)
 		if !ok || !e.Type().IsRegular() || !strings.HasPrefix(name, typed) {

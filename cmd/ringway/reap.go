@@ -26,7 +26,9 @@ it was, what its owner was in the middle of, and how that was decided:
                stays as it is, reap again later
 
 It leaves the living and the stopped alone, and is never needed for progress:
-whoever takes a dead owner's seat settles it, and so do consumers that wait.`,
+whoever takes a dead owner's seat settles it, and so do consumers that wait.
+
+A ring that was to go with its last user, who was killed before it could remove it, is removed.`,
 		Example: `  ringway reap ticks
   ringway reap ticks --json | jq '.seats[] | select(.outcome == "redelivered")'`,
 		Args:              exactly("NAME"),
@@ -38,12 +40,19 @@ whoever takes a dead owner's seat settles it, and so do consumers that wait.`,
 		if err != nil {
 			return err
 		}
-		facts, err := reapRing(path)
+		gone, err := shm.RemoveAbandoned(path)
+		facts := reapFacts{Path: path, Removed: gone, Seats: []reapedSeat{}}
+		if err == nil && !gone {
+			facts, err = reapRing(path)
+		}
 		if err != nil {
 			return err
 		}
 		if *asJSON {
 			return emitJSON(facts)
+		}
+		if gone {
+			return emit(fmt.Appendf(nil, "%s is removed, its last user was killed\n", path))
 		}
 		return emit(facts.text())
 	}
@@ -51,9 +60,10 @@ whoever takes a dead owner's seat settles it, and so do consumers that wait.`,
 }
 
 type reapFacts struct {
-	Path   string       `json:"path"`
-	Reaped int          `json:"reaped"` // undecided ones do not count
-	Seats  []reapedSeat `json:"seats"`
+	Path    string       `json:"path"`
+	Reaped  int          `json:"reaped"` // undecided ones do not count
+	Removed bool         `json:"removed,omitempty"`
+	Seats   []reapedSeat `json:"seats"`
 }
 
 type reapedSeat struct {

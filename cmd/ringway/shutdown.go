@@ -41,6 +41,9 @@ ring down twice is no error. The file stays until rm.`,
 				Depth int    `json:"depth"`
 			}{path, info.State, left})
 		}
+		if !info.Spec.Kind.Ring() {
+			return emit(fmt.Appendf(nil, "%s is shut down, it takes no more updates\n", path))
+		}
 		return emit(fmt.Appendf(nil, "%s is %s, %d %s left\n", path, info.State, left, unitOf(info.Spec)))
 	}
 	return c

@@ -15,7 +15,7 @@ import (
 func statCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "stat NAME",
-		Short: "Show a ring's positions, counters and seats",
+		Short: "Show a ring's positions, counters, seats and users",
 		Long: `Stat shows what a ring is, how full it is, what happened on its slow paths and who
 holds its seats. It maps the ring read-only, takes no seat and disturbs nobody.
 
@@ -31,7 +31,11 @@ of that pid is not to be seen from here, or is another one by now. On an mpmc ri
 IN FLIGHT says what the owner is in the middle of, or was when it died: held
 (nothing), sending or taking with the position, unacked (a message in hand) with
 the position and how much of a packed block is released; "in doubt" if nobody has
-found out yet whether a dead owner's exchange happened.`,
+found out yet whether a dead owner's exchange happened.
+
+Users are the programs that have it open for writing, whether they have a seat or not,
+since when and, in System V shared memory, nattch, which counts readers too. Of a
+variable, stat shows how often it was updated.`,
 		Example: `  ringway stat ticks
   ringway stat ticks --watch 1s
   ringway stat ticks --json | jq .depth`,
@@ -85,6 +89,11 @@ type statFacts struct {
 	Reaped      uint64      `json:"reaped"`
 	Redelivered uint64      `json:"redelivered"`
 	Seats       []seatFacts `json:"seats"`
+	Attached    int         `json:"attached"`
+	Users       []userFacts `json:"users"`
+	LastRemoves bool        `json:"remove_on_last"`
+	Nattch      *int        `json:"nattch,omitempty"`        // System V
+	Updates     *uint64     `json:"updates,omitempty"`       // of a variable
 	In          *float64    `json:"in_per_second,omitempty"` // with --watch, from the second look on
 	Out         *float64    `json:"out_per_second,omitempty"`
 }
@@ -144,6 +153,15 @@ func (f flightFacts) text() string {
 	return text
 }
 
+// userFacts is one mapping for writing. There may be more of them than entries.
+type userFacts struct {
+	PID     int    `json:"pid"`
+	Name    string `json:"name"`
+	Since   string `json:"since"`
+	Stopped bool   `json:"stopped"`
+	since   time.Time
+}
+
 func statFactsOf(info ring.Info) statFacts {
 	g, _ := info.Spec.Geometry() // it has one, Inspect mapped it
 	st := info.Stats
@@ -163,6 +181,16 @@ func statFactsOf(info ring.Info) statFacts {
 		}
 		f.Seats = append(f.Seats, seat)
 	}
+	f.Attached, f.LastRemoves, f.Users = info.Users.Count, info.Users.RemoveOnLast, []userFacts{}
+	for _, u := range info.Users.Who {
+		f.Users = append(f.Users, userFacts{PID: u.PID, Name: u.Name, Since: stamp(u.Since), Stopped: u.Stopped, since: u.Since})
+	}
+	if n := info.Users.Nattch - 1; n >= 0 { // without our own look
+		f.Nattch = &n
+	}
+	if !info.Spec.Kind.Ring() {
+		f.Updates = &info.Stats.Tail
+	}
 	return f
 }
 
@@ -181,11 +209,23 @@ func seatState(s ring.SeatInfo) string {
 // block is stat's output for people.
 func (f statFacts) block() []byte {
 	head := table(func(w *tabwriter.Writer) {
-		fmt.Fprintf(w, "ring\t%s\n", printable(f.Path))
+		what := "ring"
+		if f.Updates != nil {
+			what = "variable"
+		}
+		fmt.Fprintf(w, "%s\t%s\n", what, printable(f.Path))
 		fmt.Fprintf(w, "spec\t%s\n", f.text())
 		fmt.Fprintf(w, "file\t%d bytes (%s), format %s, made %s by pid %d, uid %d\n",
 			f.FileSize, roughSize(uint64(f.FileSize)), f.Version, f.Created, f.CreatorPID, f.CreatorUID)
 		fmt.Fprintf(w, "state\t%s\n", f.State)
+		fmt.Fprintf(w, "users\t%s\n", f.users())
+		if f.Updates != nil {
+			fmt.Fprintf(w, "updates\t%d\n", *f.Updates)
+			if f.In != nil {
+				fmt.Fprintf(w, "rate\t%s\n", f.rate(*f.In))
+			}
+			return
+		}
 		fmt.Fprintf(w, "depth\t%d of %d %s (%s)\n", f.Depth, f.Cap, f.Unit, percent(f.Depth, f.Cap))
 		fmt.Fprintf(w, "head\t%d\n", f.Head)
 		fmt.Fprintf(w, "tail\t%d\n", f.Tail)
@@ -195,10 +235,13 @@ func (f statFacts) block() []byte {
 		fmt.Fprintf(w, "slow path\t%d parks, %d wakes, %d rescues, %d reaped, %d redelivered\n",
 			f.Parks, f.Wakes, f.Rescues, f.Reaped, f.Redelivered)
 	})
-	if len(f.Seats) == 0 {
-		return append(head, "seats      none taken\n"...)
+	switch {
+	case f.Updates != nil:
+		return append(head, f.userTable()...)
+	case len(f.Seats) == 0:
+		return append(append(head, "seats      none taken\n"...), f.userTable()...)
 	}
-	return append(head, table(func(w *tabwriter.Writer) {
+	return append(append(head, table(func(w *tabwriter.Writer) {
 		mpmc := f.Kind == layout.MPMC.String()
 		more := ""
 		if mpmc {
@@ -216,7 +259,41 @@ func (f statFacts) block() []byte {
 			fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%d\t%d\t%d\t%s%s\n", s.Seat, s.Role, s.Name, s.PID, s.State, lag,
 				s.Parks, s.Wakes, s.Rescues, more, s.since.Format(time.DateTime))
 		}
-	})...)
+	})...), f.userTable()...)
+}
+
+// users counts who has it open.
+func (f statFacts) users() string {
+	text := fmt.Sprintf("%d attached", f.Attached)
+	if f.Nattch != nil {
+		text += fmt.Sprintf(", nattch %d", *f.Nattch)
+	}
+	switch {
+	case f.LastRemoves && f.Attached == 0:
+		text += "; the last one was killed before it removed it, the next to open it does"
+	case f.LastRemoves:
+		text += "; the last to leave removes it"
+	}
+	return text
+}
+
+func (f statFacts) userTable() []byte {
+	if len(f.Users) == 0 {
+		return nil
+	}
+	return table(func(w *tabwriter.Writer) {
+		fmt.Fprintln(w, "USER\tPID\tSTATE\tSINCE")
+		for _, u := range f.Users {
+			state := "alive"
+			if u.Stopped {
+				state = "stopped"
+			}
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\n", u.Name, u.PID, state, u.since.Format(time.DateTime))
+		}
+		if more := f.Attached - len(f.Users); more > 0 {
+			fmt.Fprintf(w, "and %d more\n", more)
+		}
+	})
 }
 
 func (f statFacts) rate(perSecond float64) string {
