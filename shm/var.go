@@ -165,7 +165,9 @@ func (v *Var[T]) load(dst []byte) {
 		loadWords(dst, v.copies[at%layout.VarCopies])
 		// acquire: behind the loads above, see the comment at the top. Still the same: nobody has written to that copy.
 		if atomic.LoadUint64(v.version) == at {
-			v.seen.Store(at)
+			if v.seen.Load() != at {
+				v.seen.Store(at)
+			}
 			return
 		}
 	}
