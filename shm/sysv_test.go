@@ -60,16 +60,6 @@ func lockFiles(t *testing.T, key int) []string {
 	return files
 }
 
-// sysvID returns the kernel's number of a segment.
-func sysvID(t *testing.T, key int) int {
-	t.Helper()
-	id, err := unix.SysvShmGet(key, 0, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
-
 func createSysV(t *testing.T, key int, s layout.Spec) *shm.Segment {
 	t.Helper()
 	seg, err := shm.CreateSysV(key, s, 0o600)
