@@ -20,6 +20,8 @@
 //	4736  | claim       | how far the producer may be writing            |
 //	4864  | reaped      | settled seats            each line: 128 bytes  |
 //	4992  | orphans     | unreleased messages of the dead to be looked for |
+//	5120  | destroy     | the last to leave removes the segment          |
+//	5632  | attach table: who has it mapped for writing, 40 bytes each   |
 //	8192  +--------------------------------------------------------------+
 //	      | seat 0 | seat 1 | ...                     128 bytes each     |
 //	word  +--------------------------------------------------------------+
@@ -27,8 +29,11 @@
 //	data  +--------------------------------------------------------------+
 //	      | SPSC: slots of T, or records of messages                     |
 //	      | MPMC: blocks, each a 16-byte header and elements             |
+//	      | variables: two copies of the value                           |
 //	size  +--------------------------------------------------------------+
 //	2^40  the lock byte of seat 0, then of seat 1, ...: no file is that long
+//	+4096 the lock byte of all users, and of the name
+//	+8192 the lock byte of user 0, then of user 1, ...
 //
 // What the producer stores and what the consumer stores never share 128 bytes; that
 // number is a constant of the format, whatever the machine's cache line is.

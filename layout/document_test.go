@@ -39,6 +39,14 @@ func TestDocument(t *testing.T) {
 			t.Errorf("docs/FORMAT.md has no row %q", row[1:])
 		}
 	}
+	for _, at := range []int64{AttachByte, NameByte, AttachSlot(0)} {
+		if text := fmt.Sprintf("2^40 + %d", at-LockByte(0)); !strings.Contains(doc, text) {
+			t.Errorf("docs/FORMAT.md does not say what byte %s is", text)
+		}
+	}
+	if text := fmt.Sprintf("| kind | %d SPSC, %d MPMC, %d variable |", SPSC, MPMC, Var); !strings.Contains(doc, text) {
+		t.Errorf("docs/FORMAT.md has no %q", text)
+	}
 	for r := uint32(ReasonPositions); r <= ReasonBlock; r++ {
 		if row := fmt.Sprintf("\n| %d | %s |", r, strings.Replace(ReasonText(r), "reported by a tool", "reported by a person or a tool", 1)); !strings.Contains(doc, row) {
 			t.Errorf("docs/FORMAT.md has no row %q", row[1:])

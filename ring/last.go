@@ -2,6 +2,7 @@ package ring
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"

@@ -89,27 +89,28 @@ func (s *Segment) takeSlot(f *os.File, name string) error {
 			left = append(left, i)
 		}
 	}
+	slots := append(free, left...)
 	rest := layout.MaxAttached - layout.AttachTable
-	begin := rand.IntN(rest)
-	for _, i := range append(free, left...) {
-		if ok, err := setLock(f, unix.F_WRLCK, layout.AttachSlot(i)); ok || err != nil {
-			s.enter(i, name)
+	for n, begin := 0, rand.IntN(rest); n < rest; n++ {
+		slots = append(slots, layout.AttachTable+(begin+n)%rest)
+	}
+	for _, i := range slots {
+		ok, err := setLock(f, unix.F_WRLCK, layout.AttachSlot(i))
+		if err != nil {
 			return err
 		}
-	}
-	for n := range rest {
-		i := layout.AttachTable + (begin+n)%rest
-		if ok, err := setLock(f, unix.F_WRLCK, layout.AttachSlot(i)); ok || err != nil {
+		if ok {
 			s.enter(i, name)
-			return err
+			return nil
 		}
 	}
 	return fmt.Errorf("%w: it has %d users, more cannot attach", ErrBusy, layout.MaxAttached)
 }
 
 // leave ends our being attached, and removes a marked segment if we were the last. It
-// comes before we unmap, so that the number of a System V segment stays its own. Whoever comes between our dropping the lock and our trying for it finds the
-// segment abandoned and removes it, or is attached and removes it later.
+// comes before we unmap, so that the number of a System V segment stays its own. Whoever
+// comes between our dropping the lock and our trying for it finds the segment abandoned and
+// removes it, or is attached and removes it later.
 func (s *Segment) leave() error {
 	if s.locks == nil || s.pid != os.Getpid() {
 		return nil

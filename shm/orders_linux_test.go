@@ -11,13 +11,18 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"ringway/internal/child"
 	detector "ringway/internal/race"
 	"ringway/layout"
 	"ringway/shm"
 )
 
-func init() { child.Register("orders", orders) }
+func init() {
+	child.Register("orders", orders)
+	child.Register("other-remover", otherRemover)
+}
 
 // orders does what its input says, with one handle.
 func orders(args []string) {
@@ -371,4 +376,32 @@ func TestAttachedBeyondTheTable(t *testing.T) {
 	if who, err = h.Attached(); err != nil || who.Count != 0 {
 		t.Errorf("heap: %+v, %v", who, err)
 	}
+}
+
+// otherRemover becomes nobody and removes what it may unlink but not write to.
+func otherRemover(args []string) {
+	if err := errors.Join(unix.Setgroups(nil), unix.Setgid(65534), unix.Setuid(65534)); err != nil {
+		panic(err)
+	}
+	_, err := shm.Open(args[0])
+	fmt.Println(errors.Is(err, fs.ErrPermission), shm.Remove(args[0]))
+}
+
+func TestRemoveWithoutWriting(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to become another user")
+	}
+	dir := ramDir(t)
+	path := filepath.Join(dir, "r")
+	s := create(t, path, spec)
+	if err := errors.Join(os.Chmod(path, 0o644), os.Chown(dir, 65534, 65534)); err != nil {
+		t.Fatal(err)
+	}
+	p := child.Start(t, "other-remover", path)
+	p.Expect("true <nil>")
+	checkErr(t, p.Wait())
+	if got := names(t, dir); len(got) > 0 {
+		t.Errorf("left: %v", got)
+	}
+	leave(t, take(t, s, layout.RoleProducer)) // survivors go on
 }

@@ -65,6 +65,9 @@ func (s *Segment) takeOne(role layout.Role, name string) (seat *Seat, unsure int
 	if s.readOnly {
 		return nil, unsure, fmt.Errorf("take a seat in %s: it was opened read-only", s.path)
 	}
+	if k := s.Spec().Kind; !k.Ring() {
+		return nil, unsure, fmt.Errorf("take a seat in %s: %w: it is a variable, which has none", s.path, ErrKind)
+	}
 	table := layout.SeatsAt(s.mem, s.Spec().Seats)
 	first, last := 0, len(table)-1
 	if s.Spec().Kind == layout.SPSC {

@@ -203,6 +203,8 @@ func TestVarRefused(t *testing.T) {
 	}
 	_, err = ring.Last(path, 1)
 	wantError(t, "Last", err, ring.ErrKind)
+	_, err = s.Take(layout.RoleProducer, "")
+	wantError(t, "a seat", err, shm.ErrKind, "it is a variable, which has none")
 	info, err := ring.Inspect(path)
 	if err != nil || info.State != "open" || info.Stats.Tail != 0 {
 		t.Errorf("%+v, %v", info, err)
