@@ -80,7 +80,7 @@ is 0 for done, 1 for failed, 2 for wrong use.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(createCmd(), lsCmd(), statCmd(), sendCmd(), recvCmd(), tailCmd(),
-		checkCmd(), reapCmd(), shutdownCmd(), rmCmd(), demoCmd())
+		checkCmd(), reapCmd(), shutdownCmd(), rmCmd(), demoCmd(), labCmd())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetHelpCommand(helpCmd())
 	root.InitDefaultCompletionCmd()
