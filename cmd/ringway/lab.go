@@ -16,10 +16,10 @@ import (
 func labCmd() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lab",
-		Short: "Watch what textbooks say about shared memory: races and their cures",
+		Short: "Watch what textbooks say about shared memory: races, their cures, and message passing",
 		Long: `Lab runs the experiments of a textbook on shared memory between real processes:
 a race in every outcome it can have, a counter with and without a guard, a bounded
-buffer unsafe and safe.
+buffer in four ways, and shared memory against message passing.
 
 Each prints what was counted and two lines that explain it; --json prints the same for
 a program to plot.
@@ -29,7 +29,8 @@ as it must, 1 if a guard lost something or if something failed, 2 for wrong use,
 after Ctrl-C (SIGINT), 143 after SIGTERM and 129 after SIGHUP.`,
 		Example: `  ringway lab race
   ringway lab counter --guard none
-  ringway lab boundedbuffer`,
+  ringway lab boundedbuffer
+  ringway lab compare --html compare.html`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -43,7 +44,7 @@ after Ctrl-C (SIGINT), 143 after SIGTERM and 129 after SIGHUP.`,
 		},
 	}
 	c.SuggestionsMinimumDistance = 2
-	c.AddCommand(labRaceCmd(), labCounterCmd(), labBufferCmd(), labWorkerCmd())
+	c.AddCommand(labRaceCmd(), labCounterCmd(), labBufferCmd(), labCompareCmd(), labWorkerCmd())
 	return c
 }
 

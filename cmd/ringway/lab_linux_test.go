@@ -136,7 +136,7 @@ func TestLabWrongUse(t *testing.T) {
 }
 
 func TestLabHelp(t *testing.T) {
-	for _, verb := range []string{"race", "counter", "boundedbuffer"} {
+	for _, verb := range []string{"race", "counter", "boundedbuffer", "compare"} {
 		a := call(t, "", "lab", verb, "--help").ok(t, verb)
 		for _, part := range []string{"Usage:\n  ringway lab " + verb, "Examples:\n  ringway lab " + verb, "Flags:\n", "--json"} {
 			if !strings.Contains(a.stdout, part) {
@@ -145,7 +145,7 @@ func TestLabHelp(t *testing.T) {
 		}
 	}
 	a := call(t, "", "lab").ok(t, "lab")
-	for _, verb := range []string{"race", "counter", "boundedbuffer"} {
+	for _, verb := range []string{"race", "counter", "boundedbuffer", "compare"} {
 		if !strings.Contains(a.stdout, "\n  "+verb) {
 			t.Errorf("lab does not name %s: %s", verb, a.stdout)
 		}
@@ -154,6 +154,7 @@ func TestLabHelp(t *testing.T) {
 		"lab ":                        "boundedbuffer\t",
 		"lab counter --guard ":        strings.Join(lab.Guards, "\n"),
 		"lab boundedbuffer --buffer ": strings.Join(lab.Buffers, "\n"),
+		"lab compare --transports ":   strings.Join(transportNames(), "\n"),
 	} {
 		if a := call(t, "", append([]string{"__complete"}, strings.Split(args, " ")...)...); !strings.HasPrefix(a.stdout, want) {
 			t.Errorf("completion of %q: %q, want %q", args, a.stdout, want)
@@ -190,6 +191,7 @@ func TestLabStopsAndCleansUp(t *testing.T) {
 		"race":          {"--seen", "1000000000000", "--for", "10m"},
 		"counter":       {"--guard", "none", "--ops", "1000000000", "--procs", "4"},
 		"boundedbuffer": {"--buffer", "ring", "--items", "100000000"},
+		"compare":       {"--for", "1m"},
 	}
 	for verb, flags := range endless {
 		for _, end := range []struct {
