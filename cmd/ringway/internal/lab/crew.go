@@ -20,6 +20,7 @@ type job struct {
 	Lab    string        `json:"lab"` // which of the works below
 	Name   string        `json:"name"`
 	Side   int           `json:"side"`
+	CPU    int           `json:"cpu"` // to stay on; negative: any
 	Procs  int           `json:"procs,omitempty"`
 	Count  uint64        `json:"count,omitempty"`
 	Seen   uint64        `json:"seen,omitempty"`
@@ -44,6 +45,9 @@ func Work(text string) error {
 	var j job
 	if err := json.Unmarshal([]byte(text), &j); err != nil || works[j.Lab] == nil {
 		return errors.New("the lab starts this itself; run ringway lab")
+	}
+	if j.CPU >= 0 {
+		_ = child.Pin(j.CPU) // refused where the CPU was taken from us meanwhile: then any will do
 	}
 	account, err := works[j.Lab](&j)
 	if err != nil {
@@ -88,7 +92,12 @@ func crew(ctx context.Context, jobs ...job) ([]*worker, error) {
 			<-ended
 		}
 	}()
-	for _, j := range jobs {
+	cpus := allowedCPUs()
+	for i, j := range jobs {
+		// Two that share a CPU take turns and hardly ever meet, and which ones do is chance.
+		if j.CPU = -1; len(cpus) > 1 {
+			j.CPU = cpus[i%len(cpus)]
+		}
 		w, err := start(exe, j)
 		if err != nil {
 			return nil, err
