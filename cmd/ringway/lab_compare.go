@@ -20,6 +20,8 @@ const (
 	compareMinFor  = time.Millisecond
 	compareMaxFor  = time.Minute
 	compareMaxSize = 256 << 20
+
+	compareMaxSamples = 1000
 )
 
 func labCompareCmd() *cobra.Command {
@@ -34,17 +36,19 @@ through the kernel, and finds where the lead changes from one to the other:
 ` + transportList() + `
 Each message is written to the last byte by the one process and read to the last byte
 and checked by the other. Throughput is a stream one way; the round trip is a
-message there and one of the same size back, the median of many. A message queue
+message there and one of the same size back, the median of many. Each is sampled
+--samples times, in turn, and the median counts. A message queue
 goes as far as the kernel's limits let it.`,
 		Example: `  ringway lab compare
-  ringway lab compare --for 500ms --html compare.html
+  ringway lab compare --for 200ms --html compare.html
   ringway lab compare --transports ring,pipe --sizes 64,4KiB,256KiB
   ringway lab compare --json | jq '.transports[] | {name, points}'`,
 		Args:              exactly(),
 		ValidArgsFunction: completeNothing,
 	}
 	f := c.Flags()
-	f.DurationVar(&o.For, "for", 150*time.Millisecond, "take `DURATION` for each measurement")
+	f.DurationVar(&o.For, "for", 50*time.Millisecond, "take `DURATION` for each sample")
+	f.IntVar(&o.Samples, "samples", 3, "take `N` samples of each measurement, of which the median counts")
 	f.StringSliceVar(&sizes, "sizes", []string{"8", "64", "512", "4KiB", "32KiB", "256KiB", "2MiB", "16MiB"}, "`SIZES` of messages, multiples of 8")
 	f.StringSliceVar(&transports, "transports", transportNames(), "`TRANSPORTS` to compare")
 	f.StringVar(&svg, "svg", "", "draw the curves into `FILE`")
@@ -54,6 +58,9 @@ goes as far as the kernel's limits let it.`,
 	c.RunE = func(c *cobra.Command, _ []string) (err error) {
 		if o.For < compareMinFor || o.For > compareMaxFor {
 			return usagef("--for %v is out of range; use %v to %v", o.For, compareMinFor, compareMaxFor)
+		}
+		if o.Samples < 1 || o.Samples > compareMaxSamples {
+			return usagef("--samples %d is out of range; use 1 to %d", o.Samples, compareMaxSamples)
 		}
 		if o.Sizes, err = messageSizes(sizes); err != nil {
 			return err
@@ -195,7 +202,7 @@ func (r compareFacts) text() []byte {
 		marks += fmt.Sprintf(", %c %s", c.Mark, c.Name)
 	}
 	for _, m := range []string{lab.Throughput, lab.RoundTrip} {
-		fmt.Fprintf(&b, "%s over the size of a message: %s\n\n%s\n", m, marks[2:], lab.Plot(r.Curves, r.Sizes, m, exactSize))
+		fmt.Fprintf(&b, "%s over the size of a message: %s\n\n%s\n", m, marks[2:], lab.Plot(&r.CompareResult, m, exactSize))
 	}
 	fmt.Fprintf(&b, "%s\n%s\n", r.crossings(), r.Lesson)
 	return b.Bytes()
@@ -253,10 +260,14 @@ func crossingText(c lab.Crossing) string {
 		return "never both measured"
 	case c.First == "neither":
 		return "level at every size"
-	case len(c.At) == 0 && c.First == "shared":
+	case len(c.At) == 0 && c.Least >= 1 && c.First == "shared":
 		return "ahead at every size"
-	case len(c.At) == 0:
+	case len(c.At) == 0 && c.Most <= 1:
 		return "behind at every size"
+	case len(c.At) == 0 && c.First == "shared":
+		return "ahead or level at every size"
+	case len(c.At) == 0:
+		return "behind or level at every size"
 	}
 	text, ahead := "", c.First == "shared"
 	for i, at := range c.At {
@@ -284,5 +295,5 @@ func factorText(c lab.Crossing) string {
 	if c.Measured == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%.2g times (%s) to %.2g times (%s)", c.Least, exactSize(c.LeastAt), c.Most, exactSize(c.MostAt))
+	return fmt.Sprintf("%s times (%s) to %s times (%s)", demoRatio(c.Least, 1), exactSize(c.LeastAt), demoRatio(c.Most, 1), exactSize(c.MostAt))
 }

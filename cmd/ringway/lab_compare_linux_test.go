@@ -13,8 +13,8 @@ import (
 )
 
 func TestLabCompare(t *testing.T) {
-	r := labJSON[compareFacts](t, "compare", "--for", "2ms", "--sizes", "8,1KiB,72,256KiB")
-	if !slices.Equal(r.Sizes, []int{8, 72, 1024, 256 << 10}) || len(r.Curves) != len(lab.Transports) {
+	r := labJSON[compareFacts](t, "compare", "--for", "2ms", "--samples", "2", "--sizes", "8,256KiB,72")
+	if !slices.Equal(r.Sizes, []int{8, 72, 256 << 10}) || len(r.Curves) != len(lab.Transports) {
 		t.Fatalf("sizes %v, %d transports", r.Sizes, len(r.Curves))
 	}
 	shared, passing := 0, 0
@@ -45,7 +45,7 @@ func TestLabCompare(t *testing.T) {
 func TestLabCompareDraws(t *testing.T) {
 	dir := t.TempDir()
 	svg, page := filepath.Join(dir, "c.svg"), filepath.Join(dir, "c.html")
-	a := call(t, "", "lab", "compare", "--for", "1ms", "--sizes", "64,4KiB", "--transports", "pipe,ring", "--svg", svg, "--html", page).ok(t, "compare")
+	a := call(t, "", "lab", "compare", "--for", "1ms", "--samples", "1", "--sizes", "64,4KiB", "--transports", "pipe,ring", "--svg", svg, "--html", page).ok(t, "compare")
 	if !strings.Contains(a.stdout, "R ring, P pipe") || !strings.Contains(a.stdout, "ring against pipe") {
 		t.Errorf("no plot: %s", a.stdout)
 	}
@@ -81,6 +81,7 @@ func TestLabCompareWrongUse(t *testing.T) {
 	dir := t.TempDir()
 	labWrongUse(t, []wrongUse{
 		{"compare --for 1us", "--for 1µs is out of range"},
+		{"compare --samples 0", "--samples 0 is out of range"},
 		{"compare --sizes 7", "not a multiple of 8; use 8"},
 		{"compare --sizes many", "is no size"},
 		{"compare --sizes 1GiB", "at most 256MiB"},

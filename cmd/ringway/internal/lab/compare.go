@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"structs"
 	"time"
 )
 
@@ -14,16 +12,18 @@ import (
 type CompareOptions struct {
 	Sizes      []int // of messages, in bytes, ascending, each a multiple of 8
 	Transports []Transport
-	For        time.Duration // of each measurement
+	For        time.Duration // of each sample
+	Samples    int           // of each measurement, of which the median counts
 	Progress   func(done, all int, what string)
 }
 
 // CompareResult is all curves and where they cross.
 type CompareResult struct {
-	For    time.Duration `json:"for_ns"`
-	Sizes  []int         `json:"sizes"`
-	Curves []Curve       `json:"transports"`
-	Cross  []Crossing    `json:"crossings"`
+	For     time.Duration `json:"for_ns"`
+	Samples int           `json:"samples"`
+	Sizes   []int         `json:"sizes"`
+	Curves  []Curve       `json:"transports"`
+	Cross   []Crossing    `json:"crossings"`
 }
 
 // Curve is one transport over the sizes.
@@ -32,14 +32,17 @@ type Curve struct {
 	Points []Point `json:"points"`
 }
 
-// Point is one transport at one size. Where Missing says why, nothing was measured.
+// Point is one transport at one size: the median of all samples, and the range they lie
+// in. Where Missing says why, nothing was measured.
 type Point struct {
-	Size           int     `json:"size"`
-	Missing        string  `json:"missing,omitempty"`
-	Messages       uint64  `json:"messages"`
-	BytesPerSecond float64 `json:"bytes_per_second"`
-	RoundTrips     uint64  `json:"round_trips"`
-	RoundTripNs    float64 `json:"round_trip_ns"` // half take longer
+	Size           int        `json:"size"`
+	Missing        string     `json:"missing,omitempty"`
+	Messages       uint64     `json:"messages"`
+	BytesPerSecond float64    `json:"bytes_per_second"`
+	BytesRange     [2]float64 `json:"bytes_per_second_range"`
+	RoundTrips     uint64     `json:"round_trips"`
+	RoundTripNs    float64    `json:"round_trip_ns"` // in each sample half take longer
+	RoundTripRange [2]float64 `json:"round_trip_ns_range"`
 }
 
 var (
@@ -47,246 +50,75 @@ var (
 	errNotHere  = errors.New("not available here")
 )
 
-// Compare measures every transport at every size, size by size, so that what else the
-// machine does meets all transports alike.
+// Compare measures every transport at every size. Samples of different transports take
+// turns, so that what else the machine does meets all alike.
 func Compare(ctx context.Context, o CompareOptions) (CompareResult, error) {
-	r := CompareResult{For: o.For, Sizes: o.Sizes}
+	r := CompareResult{For: o.For, Samples: o.Samples, Sizes: o.Sizes}
 	for _, t := range o.Transports {
 		r.Curves = append(r.Curves, Curve{Transport: t})
 	}
-	done := 0
+	done, all := 0, len(o.Sizes)*o.Samples*len(r.Curves)
 	for _, size := range o.Sizes {
-		for i := range r.Curves {
-			c := &r.Curves[i]
-			o.Progress(done, len(o.Sizes)*len(r.Curves), c.Name)
-			done++
-			p, err := measure(ctx, c.Name, size, o.For)
-			if err != nil {
-				return r, fmt.Errorf("%s, messages of %d bytes: %w", c.Name, size, err)
+		taken := make([]samples, len(r.Curves))
+		for range o.Samples {
+			for i := range r.Curves {
+				o.Progress(done, all, r.Curves[i].Name)
+				done++
+				if err := taken[i].take(ctx, r.Curves[i].Name, size, o.For); err != nil {
+					return r, fmt.Errorf("%s, messages of %d bytes: %w", r.Curves[i].Name, size, err)
+				}
 			}
-			c.Points = append(c.Points, p)
+		}
+		for i := range r.Curves {
+			r.Curves[i].Points = append(r.Curves[i].Points, taken[i].point(size))
 		}
 	}
 	r.Cross = crossings(r.Curves)
 	return r, nil
 }
 
-// measure returns the throughput and the round trip of a transport at a size.
-func measure(ctx context.Context, transport string, size int, spell time.Duration) (Point, error) {
-	p := Point{Size: size}
+// samples are those of one point.
+type samples struct {
+	missing                 string
+	messages, roundTrips    uint64
+	bytesPerSecond, medians []float64
+}
+
+// take adds a sample of throughput and one of round trips.
+func (s *samples) take(ctx context.Context, transport string, size int, spell time.Duration) error {
+	if s.missing != "" {
+		return nil
+	}
 	one, err := exchange(ctx, "stream", transport, size, spell)
+	var two exchanged
+	if err == nil {
+		two, err = exchange(ctx, "trip", transport, size, spell)
+	}
 	if errors.Is(err, errTooLarge) || errors.Is(err, errNotHere) {
-		p.Missing = err.Error()
-		return p, nil
+		s.missing = err.Error()
+		return nil
 	}
-	if err != nil {
-		return p, err
-	}
-	two, err := exchange(ctx, "trip", transport, size, spell)
-	if errors.Is(err, errTooLarge) {
-		p.Missing = err.Error() // room for one queue, not for two
-		return p, nil
-	}
-	if err != nil {
-		return p, err
-	}
-	p.Messages, p.BytesPerSecond = one.Messages, float64(one.Messages)*float64(size)/(float64(one.To-one.From)/1e9)
-	p.RoundTrips, p.RoundTripNs = two.Messages, two.Median
-	return p, nil
-}
-
-// exchanged is the account of either side; together they make one.
-type exchanged struct {
-	span
-	Messages uint64  `json:"messages"`
-	Median   float64 `json:"median"` // of round trips, in nanoseconds
-}
-
-// exchangeBoard is what the two sides share besides the transport.
-type exchangeBoard struct {
-	_     structs.HostLayout
-	warm  word
-	start word
-}
-
-// exchange runs a stream from one process to another, or round trips between them.
-func exchange(ctx context.Context, kind, transport string, size int, spell time.Duration) (exchanged, error) {
-	var e exchanged
-	memory, err := nameless(sizeOf[exchangeBoard]())
-	if err != nil {
-		return e, err
-	}
-	defer memory.Close()
-	there, err := openChannel(transport, size)
-	if err != nil {
-		return e, err
-	}
-	defer there.close()
-	near := job{Lab: kind, Name: transport + " sender", Guard: transport, Size: size, For: spell, files: []*os.File{memory, there.to}}
-	far := near
-	far.Name, far.Side, far.files = transport+" receiver", 1, []*os.File{memory, there.from}
-	if kind == "trip" {
-		back, err := openChannel(transport, size)
-		if err != nil {
-			return e, err
-		}
-		defer back.close()
-		near.files, far.files = append(near.files, back.from), append(far.files, back.to)
-	}
-	workers, err := crew(ctx, near, far)
-	if err != nil {
-		return e, err
-	}
-	var other exchanged
-	if err := workers[0].account(&e); err != nil {
-		return e, err
-	}
-	if err := workers[1].account(&other); err != nil {
-		return e, err
-	}
-	if e.Messages != other.Messages {
-		return e, fmt.Errorf("%d messages went in and %d came out; this is a bug", e.Messages, other.Messages)
-	}
-	e.To = max(e.To, other.To)
-	return e, nil
-}
-
-func init() {
-	works["stream"] = func(j *job) (any, error) { return exchangeWork(j, false) }
-	works["trip"] = func(j *job) (any, error) { return exchangeWork(j, true) }
-}
-
-// traveller is one side of an exchange: out is nil at the end of a stream, in at its
-// beginning.
-type traveller struct {
-	out   sender
-	in    receiver
-	trips []uint64
-}
-
-const (
-	warmUp   = 10 * time.Millisecond // before it is measured
-	fewTimes = 5                     // messages at least, however long they take: enough to touch all of a ring's memory
-)
-
-func exchangeWork(j *job, trip bool) (any, error) {
-	b, _, detach, err := attach[exchangeBoard](j.file(0))
-	if err != nil {
-		return nil, err
-	}
-	defer detach()
-	var t traveller
-	outFile, inFile := 1, 2
-	if j.Side == 1 {
-		outFile, inFile = 2, 1
-	}
-	if j.Side == 0 || trip {
-		if t.out, err = newSender(j.Guard, j.file(outFile), j.Size); err != nil {
-			return nil, err
-		}
-		defer t.out.Close()
-	}
-	if j.Side == 1 || trip {
-		if t.in, err = newReceiver(j.Guard, j.file(inFile), j.Size); err != nil {
-			return nil, err
-		}
-		defer t.in.Close()
-	}
-	act := t.follow
-	if j.Side == 0 {
-		act = t.lead
-	}
-	meet(&b.warm, 2)
-	if _, err := act(warmUp, j.Size); err != nil {
-		return nil, err
-	}
-	t.trips = make([]uint64, 0, 1<<20)
-	meet(&b.start, 2)
-	return act(j.For, j.Size)
-}
-
-// lead sends messages until time is up, and then the last; with a way back it waits for
-// the answer to each and takes the time.
-func (t *traveller) lead(spell time.Duration, size int) (e exchanged, err error) {
-	look := uint64(max(1, 4096/size)) // at the clock, at so many messages; a stream of small ones goes faster than it
-	if t.in != nil {
-		look = 1
-	}
-	e.From = now()
-	for last := false; !last; {
-		began := now()
-		last = began-e.From >= uint64(spell) && e.Messages >= fewTimes
-		for n := e.Messages; e.Messages < n+look || last; {
-			number := e.Messages
-			if last {
-				number = lastMessage
-			}
-			if err := t.post(number); err != nil {
-				return e, err
-			}
-			if t.in != nil {
-				if _, err := t.receive(number); err != nil {
-					return e, err
-				}
-				if len(t.trips) < cap(t.trips) && !last {
-					t.trips = append(t.trips, now()-began)
-				}
-			}
-			if last {
-				break
-			}
-			e.Messages++
-		}
-	}
-	e.To = now()
-	if len(t.trips) > 0 {
-		slices.Sort(t.trips)
-		e.Median = float64(t.trips[len(t.trips)/2])
-	}
-	return e, nil
-}
-
-// follow receives until the last message, and answers if there is a way back.
-func (t *traveller) follow(time.Duration, int) (e exchanged, err error) {
-	e.From = now()
-	for {
-		last, err := t.receive(e.Messages)
-		if err != nil {
-			return e, err
-		}
-		if t.out != nil {
-			number := e.Messages
-			if last {
-				number = lastMessage
-			}
-			if err := t.post(number); err != nil {
-				return e, err
-			}
-		}
-		if last {
-			e.To = now()
-			return e, nil
-		}
-		e.Messages++
-	}
-}
-
-func (t *traveller) post(number uint64) error {
-	m, err := t.out.next()
 	if err != nil {
 		return err
 	}
-	fill(m, number)
-	return t.out.send()
+	s.messages, s.roundTrips = s.messages+one.Messages, s.roundTrips+two.Messages
+	s.bytesPerSecond = append(s.bytesPerSecond, float64(one.Messages)*float64(size)/(float64(one.To-one.From)/1e9))
+	s.medians = append(s.medians, two.Median)
+	return nil
 }
 
-func (t *traveller) receive(number uint64) (last bool, err error) {
-	m, err := t.in.next()
-	if err != nil {
-		return false, err
+func (s *samples) point(size int) Point {
+	if s.missing != "" {
+		return Point{Size: size, Missing: s.missing}
 	}
-	if last, err = read(m, number); err != nil {
-		return false, err
-	}
-	return last, t.in.done()
+	p := Point{Size: size, Messages: s.messages, RoundTrips: s.roundTrips}
+	p.BytesPerSecond, p.BytesRange = middle(s.bytesPerSecond)
+	p.RoundTripNs, p.RoundTripRange = middle(s.medians)
+	return p
+}
+
+// middle returns the median and the range of v, which it sorts.
+func middle(v []float64) (median float64, span [2]float64) {
+	slices.Sort(v)
+	return v[len(v)/2], [2]float64{v[0], v[len(v)-1]}
 }

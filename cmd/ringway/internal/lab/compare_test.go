@@ -59,7 +59,7 @@ func TestCrossings(t *testing.T) {
 	}{
 		{"ahead", []float64{20, 40}, []float64{10, 10}, "shared", nil, 2, 4, 2},
 		{"behind", []float64{10, 10}, []float64{20, 40}, "passing", nil, 0.25, 0.5, 2},
-		{"level", []float64{10, 10}, []float64{10.5, 9.8}, "neither", nil, 10 / 10.5, 10 / 9.8, 2},
+		{"level", []float64{10, 10}, []float64{11, 9}, "neither", nil, 10.0 / 11, 10.0 / 9, 2},
 		{"crosses half way", []float64{10, 20}, []float64{20, 10}, "passing", []float64{math.Sqrt(8 * 64)}, 0.5, 2, 2},
 		{"crosses over a level stretch", []float64{10, 10, 20}, []float64{20, 10, 10}, "passing", []float64{64}, 0.5, 2, 3},
 		{"to and fro", []float64{20, 10, 20}, []float64{10, 20, 10}, "shared", []float64{math.Sqrt(8 * 64), math.Sqrt(64 * 512)}, 0.5, 2, 3},
@@ -95,7 +95,7 @@ func TestPlot(t *testing.T) {
 			sizes = append(sizes, p.Size)
 		}
 		for _, measure := range []string{Throughput, RoundTrip} {
-			text := Plot(c.curves, sizes, measure, func(int) string { return "" })
+			text := Plot(&CompareResult{Curves: c.curves, Sizes: sizes}, measure, func(int) string { return "" })
 			var marks string
 			for _, want := range "AB" {
 				grid := text[:strings.LastIndex(text, "+-")+1]
@@ -119,5 +119,18 @@ func TestTicks(t *testing.T) {
 	}
 	if got := tick(RoundTrip, -7); got != "100 ns" {
 		t.Errorf("10^-7 s: %q", got)
+	}
+}
+
+// What crosses is on the axis, at the size where it does.
+func TestPlotShowsCrossings(t *testing.T) {
+	r := &CompareResult{Curves: []Curve{curve("a", true, 'A', 1e6, 1e8), curve("b", false, 'B', 1e7, 1e7)}, Sizes: []int{8, 64}}
+	r.Cross = crossings(r.Curves)
+	for _, measure := range []string{Throughput, RoundTrip} {
+		text := Plot(r, measure, func(int) string { return "" })
+		_, axis, _ := strings.Cut(text, " +")
+		if at := strings.Index(axis, "^"); at < plotWidth/2-1 || at > plotWidth/2 || strings.Count(text, "^") != 1 {
+			t.Errorf("%s: no ^ in the middle of the axis:\n%s", measure, text)
+		}
 	}
 }

@@ -25,7 +25,7 @@ type Crossing struct {
 }
 
 // decisive is the least factor that counts as a lead: less may be chance.
-const decisive = 1.1
+const decisive = 1.2
 
 // crossings compares every shared transport with every one that passes messages.
 func crossings(curves []Curve) []Crossing {

@@ -54,8 +54,10 @@ const (
 )
 
 // Plot draws a measure over the sizes with both axes logarithmic: a transport's mark at
-// each size, and in between its small letter; + where two meet.
-func Plot(curves []Curve, sizes []int, measure string, label func(int) string) string {
+// each size, and in between its small letter; + where two meet; on the axis ^ where a
+// lead changes.
+func Plot(r *CompareResult, measure string, label func(int) string) string {
+	curves, sizes := r.Curves, r.Sizes
 	y := scaleOf(curves, measure)
 	grid := make([][]rune, plotHeight)
 	for i := range grid {
@@ -86,6 +88,13 @@ func Plot(curves []Curve, sizes []int, measure string, label func(int) string) s
 		if text := label(size); at >= free {
 			copy(labels[at:], []rune(text))
 			free = at + len(text) + 1
+		}
+	}
+	for _, c := range r.Cross {
+		for _, at := range c.At {
+			if c.Measure == measure {
+				axis[column(x, at)] = '^'
+			}
 		}
 	}
 	fmt.Fprintf(&b, "%9s +%s\n%9s  %s\n", "", string(axis), "", strings.TrimRight(string(labels), " "))
