@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	labMaxSlots = 1 << 20
+	labMaxSlots = 1 << 15
 	labMaxItems = 100_000_000
 )
 
@@ -27,12 +27,14 @@ func labBufferCmd() *cobra.Command {
 	var items uint64
 	c := &cobra.Command{
 		Use:   "boundedbuffer",
-		Short: "Producer and consumer: unsafe, and with a ring",
+		Short: "Producer and consumer: unsafe, with semaphores, with a monitor, with a ring",
 		Long: `Boundedbuffer has one process put numbered items into a buffer of --slots slots in shared
 memory and another take them out, and prints how many were lost, taken twice or out
 of order, whether the sums agree, and the rate:
-  unsafe  a counter of filled slots, which both sides change with no lock
-  ring    a ring of this library with as many slots
+  unsafe      a counter of filled slots, which both sides change with no lock
+  semaphores  one counts free slots, one filled slots, one lets one at a time in
+  monitor     a futex.Mutex with two futex.Cond, not full and not empty
+  ring        a ring of this library with as many slots
 Without --buffer all of them are run, one after the other.`,
 		Example: `  ringway lab boundedbuffer
   ringway lab boundedbuffer --buffer unsafe --slots 4

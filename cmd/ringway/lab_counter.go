@@ -29,10 +29,12 @@ func labCounterCmd() *cobra.Command {
 		Short: "Lost updates of a shared counter, and what each cure costs",
 		Long: `Counter has --procs processes add 1 to one counter in shared memory, --ops times
 each, under a guard, and prints how many additions were lost and what one cost:
-  none    load, add, store, with nothing around them
-  atomic  one atomic addition
-  ring    nobody shares the counter: each process sends what it wants to add
-          through a ring of its own to one more process, which owns the number
+  none       load, add, store, with nothing around them
+  mutex      the same between Lock and Unlock of a futex.Mutex
+  semaphore  the same between Acquire and Release of a futex.Semaphore of one permit
+  atomic     one atomic addition
+  ring       nobody shares the counter: each process sends what it wants to add
+             through a ring of its own to one more process, which owns the number
 Without --guard all of them are run, one after the other.`,
 		Example: `  ringway lab counter
   ringway lab counter --guard none --procs 4

@@ -79,13 +79,13 @@ func TestLabCounter(t *testing.T) {
 
 func TestLabBoundedBuffer(t *testing.T) {
 	for _, slots := range []int{1, 2, 16} {
-		r := labJSON[bufferFacts](t, "boundedbuffer", "--slots", strconv.Itoa(slots), "--items", "20000")
+		r := labJSON[bufferFacts](t, "boundedbuffer", "--slots", strconv.Itoa(slots), "--items", "5000")
 		if len(r.Buffers) != len(lab.Buffers) {
 			t.Fatalf("%d ways, want %d", len(r.Buffers), len(lab.Buffers))
 		}
 		for i := range r.Buffers {
 			b := &r.Buffers[i]
-			if b.Buffer != lab.Buffers[i] || b.Produced != 20000 || b.ProducedSum != 20000*20001/2 || b.Taken-b.Twice+b.Lost != b.Produced || b.ItemsPerSecond <= 0 {
+			if b.Buffer != lab.Buffers[i] || b.Produced != 5000 || b.ProducedSum != 5000*5001/2 || b.Taken-b.Twice+b.Lost != b.Produced || b.ItemsPerSecond <= 0 {
 				t.Errorf("the report does not add up: %+v", b)
 			}
 			if b.Buffer != "unsafe" && !b.Good() {

@@ -9,7 +9,7 @@ import (
 )
 
 // Buffers are the ways to run the bounded buffer, in the order in which they are shown.
-var Buffers = []string{"unsafe", "ring"}
+var Buffers = []string{"unsafe", "semaphores", "monitor", "ring"}
 
 // BufferRow is what one way did.
 type BufferRow struct {
@@ -37,6 +37,7 @@ type bufferBoard struct {
 	count    word // filled slots, which both sides change
 	in, out  word // next slot to fill, which the producer changes; to empty, the consumer
 	finished word // the producer put its last item
+	guards
 }
 
 // boundedBuffer is one side's view of it.
@@ -117,6 +118,9 @@ func BoundedBuffer(ctx context.Context, how string, slots int, items uint64) (Bu
 	producer := job{Lab: "buffer", Name: "producer", Count: items, Size: slots, Guard: how, files: files}
 	consumer := producer
 	consumer.Name, consumer.Side = "consumer", 1
+	if err := prepareBuffer(memory, slots); err != nil {
+		return row, err
+	}
 	workers, err := crew(ctx, producer, consumer)
 	if err != nil {
 		return row, err
@@ -133,6 +137,16 @@ func BoundedBuffer(ctx context.Context, how string, slots int, items uint64) (Bu
 	row.Taken, row.Lost, row.Twice, row.OutOfOrder, row.TakenSum = c.Taken, c.Lost, c.Twice, c.OutOfOrder, c.Sum
 	row.ItemsPerSecond = float64(c.Taken) / (float64(c.To-p.From) / 1e9)
 	return row, nil
+}
+
+// prepareBuffer makes the locks of a board ready.
+func prepareBuffer(memory *os.File, slots int) error {
+	b, _, detach, err := attach[bufferBoard](memory)
+	if err != nil {
+		return err
+	}
+	defer detach()
+	return b.prepare(slots)
 }
 
 func init() { works["buffer"] = bufferWork }
@@ -203,6 +217,10 @@ func (b *boundedBuffer) ends(j *job) (bufferEnds, error) {
 	switch j.Guard {
 	case "unsafe":
 		return bufferEnds{b.putUnsafe, b.takeUnsafe, nothing}, nil
+	case "semaphores":
+		return bufferEnds{b.putSemaphores, counted(b.takeSemaphores), nothing}, nil
+	case "monitor":
+		return bufferEnds{b.putMonitor, counted(b.takeMonitor), nothing}, nil
 	case "ring":
 		return numbersThrough(j, counted)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // Guards are the ways to guard the counter, in the order in which they are shown.
-var Guards = []string{"none", "atomic", "ring"}
+var Guards = []string{"none", "mutex", "semaphore", "atomic", "ring"}
 
 // CounterRow is what one guard did.
 type CounterRow struct {
@@ -25,6 +25,7 @@ type counterBoard struct {
 	_    structs.HostLayout
 	gate word
 	x    word
+	guards
 }
 
 // span is when a worker began and ended.
@@ -46,6 +47,9 @@ func Counter(ctx context.Context, guard string, procs int, ops uint64) (CounterR
 		return row, err
 	}
 	defer detach()
+	if err := board.prepare(1); err != nil {
+		return row, err
+	}
 	var jobs []job
 	for i := range procs {
 		jobs = append(jobs, job{Lab: "counter", Name: fmt.Sprintf("counting process %d", i+1), Side: i, Procs: procs,
@@ -131,6 +135,10 @@ func (b *counterBoard) counting(j *job) (count func(n uint64) error, leave func(
 	switch j.Guard {
 	case "none":
 		return b.unguarded, nothing, nil
+	case "mutex":
+		return b.locked, nothing, nil
+	case "semaphore":
+		return b.permitted, nothing, nil
 	case "atomic":
 		return b.atomically, nothing, nil
 	case "ring":

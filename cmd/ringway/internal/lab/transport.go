@@ -17,6 +17,7 @@ type Transport struct {
 // Transports are all there are, in the order in which they are shown.
 var Transports = []Transport{
 	{"ring", true, "a ring of this library; messages are made and used in place", 'R'},
+	{"monitor", true, "a bounded buffer in shared memory, guarded by a Mutex and two Cond", 'M'},
 	{"pipe", false, "write(2) and read(2) of a pipe", 'P'},
 	{"socket", false, "write(2) and read(2) of a Unix stream socket", 'S'},
 	{"mq", false, "mq_send and mq_receive of a POSIX message queue", 'Q'},
@@ -51,6 +52,8 @@ func openChannel(transport string, size int) (channel, error) {
 	switch transport {
 	case "ring":
 		return openRing(size)
+	case "monitor":
+		return openMonitor(size)
 	case "pipe", "socket":
 		from, to, err := streamPair(transport, roomFor)
 		if err != nil {
@@ -68,6 +71,9 @@ func newSender(transport string, f *os.File, size int) (sender, error) {
 	switch transport {
 	case "ring":
 		return newRingSender(f, size)
+	case "monitor":
+		end, err := newMonitorEnd(f, size)
+		return &monitorSender{end}, err
 	case "mq":
 		return &queueEnd{f, make([]byte, size)}, nil
 	}
@@ -78,6 +84,9 @@ func newReceiver(transport string, f *os.File, size int) (receiver, error) {
 	switch transport {
 	case "ring":
 		return newRingReceiver(f)
+	case "monitor":
+		end, err := newMonitorEnd(f, size)
+		return &monitorReceiver{end}, err
 	case "mq":
 		return &queueReceiver{queueEnd{f, make([]byte, size)}}, nil
 	}
