@@ -19,7 +19,8 @@ func labCmd() *cobra.Command {
 		Short: "Watch what textbooks say about shared memory: races, their cures, and message passing",
 		Long: `Lab runs the experiments of a textbook on shared memory between real processes:
 a race in every outcome it can have, a counter with and without a guard, a bounded
-buffer in four ways, and shared memory against message passing.
+buffer in four ways, shared memory against message passing, and the death of a
+process in its critical section.
 
 Each prints what was counted and two lines that explain it; --json prints the same for
 a program to plot.
@@ -30,7 +31,8 @@ after Ctrl-C (SIGINT), 143 after SIGTERM and 129 after SIGHUP.`,
 		Example: `  ringway lab race
   ringway lab counter --guard none
   ringway lab boundedbuffer
-  ringway lab compare --html compare.html`,
+  ringway lab compare --html compare.html
+  ringway lab ownerdeath`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -44,7 +46,7 @@ after Ctrl-C (SIGINT), 143 after SIGTERM and 129 after SIGHUP.`,
 		},
 	}
 	c.SuggestionsMinimumDistance = 2
-	c.AddCommand(labRaceCmd(), labCounterCmd(), labBufferCmd(), labCompareCmd(), labWorkerCmd())
+	c.AddCommand(labRaceCmd(), labCounterCmd(), labBufferCmd(), labCompareCmd(), labDeathCmd(), labWorkerCmd())
 	return c
 }
 

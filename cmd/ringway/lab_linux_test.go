@@ -98,6 +98,23 @@ func TestLabBoundedBuffer(t *testing.T) {
 	}
 }
 
+func TestLabOwnerDeath(t *testing.T) {
+	r := labJSON[deathFacts](t, "ownerdeath", "--for", "50ms")
+	var held []string
+	for _, h := range r.Held {
+		held = append(held, h.Held)
+		if h.Free != (h.Held != "word") || h.PID == 0 || h.After <= 0 {
+			t.Errorf("%s: %+v", h.Held, h)
+		}
+		if h.Held == "mutex" && (h.Said != "ErrOwnerDead" || h.Found != "90 of 100" || h.Becomes != "repaired, 100 of 100") {
+			t.Errorf("what the dead left half done was not repaired: %+v", h)
+		}
+	}
+	if !slices.Equal(held, lab.Holdings) {
+		t.Errorf("held were %v, want %v", held, lab.Holdings)
+	}
+}
+
 type wrongUse struct{ args, says string }
 
 func labWrongUse(t *testing.T, table []wrongUse) {
@@ -126,6 +143,7 @@ func TestLabWrongUse(t *testing.T) {
 		{"counter --procs 65", "--procs 65 is out of range"},
 		{"counter --ops 0", "--ops 0 is out of range"},
 		{"counter --ops 1000000001", "out of range"},
+		{"ownerdeath --for 0s", "--for 0s is out of range"},
 		{"boundedbuffer --buffer hope", `--buffer must be unsafe, .*, not "hope"`},
 		{"boundedbuffer --slots 0", "--slots 0 is out of range"},
 		{"boundedbuffer --slots 3", "not a power of two; use 2 or 4"},
@@ -136,7 +154,7 @@ func TestLabWrongUse(t *testing.T) {
 }
 
 func TestLabHelp(t *testing.T) {
-	for _, verb := range []string{"race", "counter", "boundedbuffer", "compare"} {
+	for _, verb := range []string{"race", "counter", "boundedbuffer", "compare", "ownerdeath"} {
 		a := call(t, "", "lab", verb, "--help").ok(t, verb)
 		for _, part := range []string{"Usage:\n  ringway lab " + verb, "Examples:\n  ringway lab " + verb, "Flags:\n", "--json"} {
 			if !strings.Contains(a.stdout, part) {
@@ -145,7 +163,7 @@ func TestLabHelp(t *testing.T) {
 		}
 	}
 	a := call(t, "", "lab").ok(t, "lab")
-	for _, verb := range []string{"race", "counter", "boundedbuffer", "compare"} {
+	for _, verb := range []string{"race", "counter", "boundedbuffer", "compare", "ownerdeath"} {
 		if !strings.Contains(a.stdout, "\n  "+verb) {
 			t.Errorf("lab does not name %s: %s", verb, a.stdout)
 		}
