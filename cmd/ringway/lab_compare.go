@@ -37,8 +37,8 @@ through the kernel, and finds where the lead changes from one to the other:
 Each message is written to the last byte by the one process and read to the last byte
 and checked by the other. Throughput is a stream one way; the round trip is a
 message there and one of the same size back, the median of many. Each is sampled
---samples times, in turn, and the median counts. A message queue
-goes as far as the kernel's limits let it.`,
+--samples times, in turn, and the best one counts: what else the machine does only
+ever slows. A message queue goes as far as the kernel's limits let it.`,
 		Example: `  ringway lab compare
   ringway lab compare --for 200ms --html compare.html
   ringway lab compare --transports ring,pipe --sizes 64,4KiB,256KiB
@@ -47,8 +47,8 @@ goes as far as the kernel's limits let it.`,
 		ValidArgsFunction: completeNothing,
 	}
 	f := c.Flags()
-	f.DurationVar(&o.For, "for", 50*time.Millisecond, "take `DURATION` for each sample")
-	f.IntVar(&o.Samples, "samples", 3, "take `N` samples of each measurement, of which the median counts")
+	f.DurationVar(&o.For, "for", 30*time.Millisecond, "take `DURATION` for each sample")
+	f.IntVar(&o.Samples, "samples", 5, "take `N` samples of each measurement, of which the best counts")
 	f.StringSliceVar(&sizes, "sizes", []string{"8", "64", "512", "4KiB", "32KiB", "256KiB", "2MiB", "16MiB"}, "`SIZES` of messages, multiples of 8")
 	f.StringSliceVar(&transports, "transports", transportNames(), "`TRANSPORTS` to compare")
 	f.StringVar(&svg, "svg", "", "draw the curves into `FILE`")

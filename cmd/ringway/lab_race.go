@@ -74,7 +74,7 @@ func (r raceFacts) text() []byte {
 	fmt.Fprintf(&b, "x = %d; process P (pid %d) does x = x+1, process Q (pid %d) does x = x*2, with no lock\n\n", r.Start, r.PIDs[0], r.PIDs[1])
 	var missing []string
 	b.Write(table(func(w *tabwriter.Writer) {
-		fmt.Fprintf(w, "x\t\tHOW\tSTEPS\tROUNDS\t\n")
+		fmt.Fprintf(w, "x\t\tHOW\tSTEPS\tROUNDS\n")
 		for _, o := range r.Outcomes {
 			verdict := "WRONG"
 			if o.Correct {
@@ -86,7 +86,11 @@ func (r raceFacts) text() []byte {
 			}
 		}
 	}))
-	fmt.Fprintf(&b, "\n%d rounds in %v, up to %v between load and store\n", r.Rounds, r.Elapsed.Round(time.Millisecond), r.Window)
+	apart := fmt.Sprintf("up to %v between load and store", r.Window)
+	if r.Window == 0 {
+		apart = "load and store next to each other"
+	}
+	fmt.Fprintf(&b, "\n%d rounds in %v, %s\n", r.Rounds, r.Elapsed.Round(time.Millisecond), apart)
 	if !r.AllSeen {
 		fmt.Fprintf(&b, "NOT SEEN: %s; give it more time (--for) or a wider window (--window)\n", strings.Join(missing, ", "))
 	}

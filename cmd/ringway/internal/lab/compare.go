@@ -13,7 +13,7 @@ type CompareOptions struct {
 	Sizes      []int // of messages, in bytes, ascending, each a multiple of 8
 	Transports []Transport
 	For        time.Duration // of each sample
-	Samples    int           // of each measurement, of which the median counts
+	Samples    int           // of each measurement, of which the best counts
 	Progress   func(done, all int, what string)
 }
 
@@ -32,8 +32,8 @@ type Curve struct {
 	Points []Point `json:"points"`
 }
 
-// Point is one transport at one size: the median of all samples, and the range they lie
-// in. Where Missing says why, nothing was measured.
+// Point is one transport at one size: the best of all samples, since what else the machine
+// does only ever slows, and the range they lie in. Where Missing says why, nothing was measured.
 type Point struct {
 	Size           int        `json:"size"`
 	Missing        string     `json:"missing,omitempty"`
@@ -112,13 +112,8 @@ func (s *samples) point(size int) Point {
 		return Point{Size: size, Missing: s.missing}
 	}
 	p := Point{Size: size, Messages: s.messages, RoundTrips: s.roundTrips}
-	p.BytesPerSecond, p.BytesRange = middle(s.bytesPerSecond)
-	p.RoundTripNs, p.RoundTripRange = middle(s.medians)
+	p.BytesRange = [2]float64{slices.Min(s.bytesPerSecond), slices.Max(s.bytesPerSecond)}
+	p.RoundTripRange = [2]float64{slices.Min(s.medians), slices.Max(s.medians)}
+	p.BytesPerSecond, p.RoundTripNs = p.BytesRange[1], p.RoundTripRange[0]
 	return p
-}
-
-// middle returns the median and the range of v, which it sorts.
-func middle(v []float64) (median float64, span [2]float64) {
-	slices.Sort(v)
-	return v[len(v)/2], [2]float64{v[0], v[len(v)-1]}
 }
