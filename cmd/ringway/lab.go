@@ -23,7 +23,7 @@ buffer in four ways, shared memory against message passing, and the death of a
 process in its critical section.
 
 Each prints what was counted and two lines that explain it; --json prints the same for
-a program to plot.
+a program to plot. docs/GUIDE.md is the chapter that goes with it.
 
 Nothing is left behind, whatever ends an experiment. The exit status is 0 if all went
 as it must, 1 if a guard lost something or if something failed, 2 for wrong use, 130
