@@ -58,12 +58,12 @@ func TestLabRaceSaysWhatItDidNotSee(t *testing.T) {
 
 func TestLabCounter(t *testing.T) {
 	for _, procs := range []int{1, 2, 3} {
-		r := labJSON[counterFacts](t, "counter", "--procs", strconv.Itoa(procs), "--ops", "20000")
+		r := labJSON[counterFacts](t, "counter", "--procs", strconv.Itoa(procs), "--ops", "5000")
 		if len(r.Guards) != len(lab.Guards) {
 			t.Fatalf("%d guards, want %d", len(r.Guards), len(lab.Guards))
 		}
 		for i, g := range r.Guards {
-			want := uint64(procs) * 20000
+			want := uint64(procs) * 5000
 			if g.Guard != lab.Guards[i] || g.Expected != want || int64(g.Expected-g.Counted) != g.Lost || g.NsPerOp <= 0 || len(g.PIDs) < procs {
 				t.Errorf("the report does not add up: %+v", g)
 			}
@@ -79,13 +79,13 @@ func TestLabCounter(t *testing.T) {
 
 func TestLabBoundedBuffer(t *testing.T) {
 	for _, slots := range []int{1, 2, 16} {
-		r := labJSON[bufferFacts](t, "boundedbuffer", "--slots", strconv.Itoa(slots), "--items", "5000")
+		r := labJSON[bufferFacts](t, "boundedbuffer", "--slots", strconv.Itoa(slots), "--items", "1000")
 		if len(r.Buffers) != len(lab.Buffers) {
 			t.Fatalf("%d ways, want %d", len(r.Buffers), len(lab.Buffers))
 		}
 		for i := range r.Buffers {
 			b := &r.Buffers[i]
-			if b.Buffer != lab.Buffers[i] || b.Produced != 5000 || b.ProducedSum != 5000*5001/2 || b.Taken-b.Twice+b.Lost != b.Produced || b.ItemsPerSecond <= 0 {
+			if b.Buffer != lab.Buffers[i] || b.Produced != 1000 || b.ProducedSum != 1000*1001/2 || b.Taken-b.Twice+b.Lost != b.Produced || b.ItemsPerSecond <= 0 {
 				t.Errorf("the report does not add up: %+v", b)
 			}
 			if b.Buffer != "unsafe" && !b.Good() {
