@@ -98,7 +98,7 @@ func raceWork(j *job) (any, error) {
 		return nil, err
 	}
 	defer detach()
-	r := &racer{raceBoard: b, side: j.Side, window: pausesIn(j.Window), chance: dice(now() | 1)}
+	r := &racer{raceBoard: b, side: j.Side, window: pausesIn(j.Window), alone: len(allowedCPUs()) == 1 && j.CPU < 0, chance: dice(now() | 1)}
 	// Neither reads the clock to the nanosecond: a random delay lets each be first.
 	r.delay = pausesIn(j.Window + 100*time.Nanosecond)
 	if j.Side == 1 {
@@ -113,16 +113,29 @@ type racer struct {
 	*raceBoard
 	side          int
 	window, delay uint64 // in PAUSE instructions
+	alone         bool   // there is one CPU for both
 	chance        dice
+}
+
+// linger stays for up to so many PAUSE instructions. Two that share one CPU meet only if
+// one gives it up meanwhile, so there it sleeps, or not, as chance has it.
+func (r *racer) linger(most uint64) {
+	if r.alone && most > 0 {
+		if r.chance.below(2) == 0 {
+			time.Sleep(nap)
+		}
+		return
+	}
+	stall(r.chance.below(most + 1))
 }
 
 // play is one process's part of a round: the critical section, with nothing to guard it.
 func (r *racer) play(round, start uint64) {
 	for now() < start {
 	}
-	stall(r.chance.below(r.delay + 1))
+	r.linger(r.delay)
 	x := r.x.Load() // x goes into a register,
-	stall(r.chance.below(r.window + 1))
+	r.linger(r.window)
 	if r.side == 0 {
 		r.x.Store(x + 1) // and comes back, whatever x is by now
 	} else {
