@@ -21,7 +21,8 @@ type end struct {
 	other   *futex.Event // the other side parks on it
 	ready   readier      // whether a blocked call should look again
 	inUse   invariant.InUse
-	asym    bool  // publishing needs no fence, parking needs a barrier
+	barrier bool  // parking needs a barrier, because the other side may publish without a fence
+	asym    bool  // our own publishing needs no fence: on such a ring, once we are registered
 	mapped  bool  // the race detector is blind here
 	err     error // sticky: closed or corrupt
 	spin    spin
@@ -41,10 +42,11 @@ func (e *end) sit(s *shm.Segment, role layout.Role, payload layout.Payload, o *O
 		return fmt.Errorf("%s: %w: it is a ring of %v, this end serves %v", s.Path(), ErrKind, plural(spec.Payload), plural(payload))
 	}
 	// An exchange is a full fence anyway, so an MPMC ring has no use for another.
-	asym := spec.Fence == layout.Asymmetric && spec.Kind == layout.SPSC
-	if asym {
-		// Before the seat: nobody may publish who does not answer to barriers.
-		if err := order.Register(); err != nil {
+	barrier := spec.Fence == layout.Asymmetric && spec.Kind == layout.SPSC
+	if barrier {
+		// The kernel may take tens of milliseconds for that. Nobody may publish without
+		// a fence who does not answer to barriers, so until then we publish with one.
+		if err := order.RegisterSoon(); err != nil {
 			return fmt.Errorf("%s: %w; create the ring with a full fence: %w", s.Path(), shm.ErrFence, err)
 		}
 	}
@@ -53,7 +55,7 @@ func (e *end) sit(s *shm.Segment, role layout.Role, payload layout.Payload, o *O
 		return err
 	}
 	*e = end{segment: s, seat: seat, control: s.Control(), ready: ready, mapped: s.Mapped(),
-		asym: asym, spin: newSpin(o.Spin)}
+		barrier: barrier, asym: barrier && order.Registered(), spin: newSpin(o.Spin)}
 	e.own, e.other = s.Events()
 	if role == layout.RoleProducer {
 		e.own, e.other = e.other, e.own
@@ -92,6 +94,13 @@ func (e *end) corrupt(reason uint32, where uint64) error {
 	e.segment.MarkCorrupt(reason, where)
 	e.err = fmt.Errorf("%s: %w: %s, seen at position %d; remove it and create the ring again", e.segment.Path(), ErrCorrupt, layout.ReasonText(reason), where)
 	return e.err
+}
+
+// enlist goes over to publishing without fences as soon as we answer to barriers, and
+// reports whether it did.
+func (e *end) enlist() bool {
+	e.asym = e.barrier && order.Registered()
+	return e.asym
 }
 
 // notify wakes the other side if it is parked.

@@ -137,6 +137,9 @@ func (p *spscProducer) publish(tail uint64) error {
 		// the same, and a full fence before the look at the parked bit below. Swap, because
 		// under the race detector Store is none on memory that it does not follow.
 		atomic.SwapUint64(p.tailWord, tail)
+		if p.enlist() {
+			p.arm()
+		}
 	}
 	if p.other.Parked() { // observes: Prepare by a consumer, or Alert; its barrier or our fence came between
 		return p.published()

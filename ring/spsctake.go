@@ -123,6 +123,9 @@ func (c *spscConsumer) publish(head uint64) {
 	} else {
 		// the same, and a full fence before the look at the parked bit below, as in spscProducer.publish.
 		atomic.SwapUint64(c.headWord, head)
+		if c.enlist() {
+			c.arm()
+		}
 	}
 	if c.other.Parked() { // observes: Prepare by a producer, or Alert; its barrier or our fence came between
 		c.released()

@@ -146,7 +146,7 @@ func interrupt(e *futex.Event) {
 // fence is the sleeper's half of the asymmetric fence: whoever publishes without
 // seeing the parked bit has published before this returns.
 func (e *end) fence() error {
-	if e.asym {
+	if e.barrier {
 		return order.Barrier()
 	}
 	return nil // Prepare is a full fence, and so is the publish of a full-fence ring

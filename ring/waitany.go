@@ -33,8 +33,8 @@ const (
 // ctx's cause; an error with an index says what is wrong with that end's seat. Like a
 // blocked call, Wait looks every 100 ms for what dead peers left.
 //
-// All ends must belong to the calling goroutine. It sleeps in futex_waitv (Linux
-// 5.16, at most 128 ends) and wakes for any of them at once; elsewhere it looks every 2 ms.
+// All ends must belong to the calling goroutine. For several ends it sleeps in futex_waitv
+// (Linux 5.16, at most 128 ends) and wakes for any of them at once; elsewhere it looks every 2 ms.
 func Wait(ctx context.Context, ends ...End) (int, error) {
 	if len(ends) == 0 {
 		return -1, errors.New("ringway: Wait without ends would never return; pass at least one")
@@ -89,12 +89,12 @@ func parkAny(ctx context.Context, es []*end) (int, error) {
 	sounded := monotonic()
 	for {
 		words = words[:0]
-		asym := false
+		barrier := false
 		for _, e := range es {
 			words = append(words, futex.Waiter{Addr: e.own.Word(), Val: e.own.Prepare()})
-			asym = asym || e.asym
+			barrier = barrier || e.barrier
 		}
-		if asym { // the sleeper's half of the asymmetric fence, once for all
+		if barrier { // the sleeper's half of the asymmetric fence, once for all
 			if err := order.Barrier(); err != nil {
 				return -1, err
 			}
@@ -128,7 +128,9 @@ func sleepAny(es []*end, words []futex.Waiter) error {
 		e.seat.Line.Parks.Add(1)
 	}
 	err := errors.ErrUnsupported
-	if len(words) <= futex.MaxWaiters {
+	if len(words) == 1 {
+		err = futex.Wait(words[0].Addr, words[0].Val, slice)
+	} else if len(words) <= futex.MaxWaiters {
 		_, err = futex.WaitAny(words, slice)
 	}
 	if errors.Is(err, errors.ErrUnsupported) {

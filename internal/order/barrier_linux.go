@@ -15,8 +15,8 @@ const (
 	cmdRegisterGlobalExpedited = 1 << 2
 )
 
-// registered is private to this process: set once the kernel accepted us.
-var registered atomic.Bool
+// beginning is private to this process: set while a registration is under way.
+var beginning atomic.Bool
 
 func supported() bool {
 	const need = cmdGlobalExpedited | cmdRegisterGlobalExpedited
@@ -35,6 +35,23 @@ func register() error {
 		return barrierError(errno)
 	}
 	registered.Store(true)
+	return nil
+}
+
+func registerSoon() error {
+	if registered.Load() || beginning.Load() {
+		return nil
+	}
+	// A barrier shows that the kernel has them and that no sandbox refuses them.
+	if err := barrier(); err != nil {
+		return err
+	}
+	if beginning.CompareAndSwap(false, true) {
+		go func() {
+			_ = register() // refused after all: full fences it is
+			beginning.Store(false)
+		}()
+	}
 	return nil
 }
 

@@ -37,7 +37,8 @@
 // # Who calls what
 //
 // Register: every process that publishes without a full fence, before it first
-// does so. In an asymmetric ring that is everybody who takes a seat: consumers
+// does so; RegisterSoon does not wait for it, and the caller publishes with full fences
+// until Registered. In an asymmetric ring that is everybody who takes a seat: consumers
 // publish too, they free slots. Barrier: whoever is about to park, whether registered
 // or not. A process that cannot do its part must not take part.
 package order
