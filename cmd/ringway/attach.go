@@ -32,6 +32,7 @@ type attachFlags struct {
 	name               string
 	spin               time.Duration
 	wait, verbose      bool
+	changed            func(flag string) bool
 }
 
 // defaultSpin is short, because what a verb waits for is often a program that needs
@@ -39,7 +40,8 @@ type attachFlags struct {
 const defaultSpin = 10 * time.Microsecond
 
 func addAttachFlags(c *cobra.Command) *attachFlags {
-	f, set := new(attachFlags), c.Flags()
+	set := c.Flags()
+	f := &attachFlags{changed: set.Changed}
 	set.BoolVar(&f.lines, "lines", false, "a message is a line, without its newline (default)")
 	set.BoolVar(&f.frames, "frames", false, "a message follows its length, 4 bytes little-endian")
 	set.BoolVar(&f.raw, "raw", false, "a stream of bytes, whose cuts mean nothing")
@@ -71,6 +73,11 @@ func (f *attachFlags) framing() (framing, error) {
 		return 0, usagef("--name has %d bytes, at most %d are possible", len(f.name), layout.MaxName)
 	}
 	return mode, nil
+}
+
+// patience is how this verb waits: as told, or else without polling in vain.
+func (f *attachFlags) patience(stop *stopper) patience {
+	return patience{stop: stop, spin: f.spin, thrifty: !f.changed("spin")}
 }
 
 func (f *attachFlags) options() *ring.Options { return &ring.Options{Name: f.name} }
@@ -121,7 +128,14 @@ type patience struct {
 	stop  *stopper
 	spin  time.Duration
 	until time.Time // of the polling for the call in hand; zero before it
+
+	thrifty bool // poll less often when that did not help
+	vain    int  // grows with each poll in vain
+	skip    int  // waits that are left to go without a poll
 }
+
+// mostVain bounds the waits without a poll after polls in vain.
+const mostVain = 255
 
 // pauses is how many PAUSE instructions lie between two tries.
 const pauses = 16
@@ -129,7 +143,10 @@ const pauses = 16
 // wait returns nil when the call that end refused should be tried again, and errStopped
 // at a signal.
 func (w *patience) wait(end ring.End) error {
-	if w.spin > 0 && w.stop.Err() == nil {
+	polled := !w.until.IsZero()
+	if !polled && w.skip > 0 {
+		w.skip--
+	} else if w.spin > 0 && w.stop.Err() == nil {
 		now := time.Now()
 		if w.until.IsZero() {
 			w.until = now.Add(w.spin)
@@ -141,9 +158,18 @@ func (w *patience) wait(end ring.End) error {
 			return nil
 		}
 	}
+	if polled && w.thrifty { // the other side may need the processor that we polled on
+		w.vain = min(2*w.vain+1, mostVain)
+		w.skip = w.vain
+		w.until = time.Time{}
+	}
 	_, err := ring.Wait(w.stop, end)
 	return err
 }
 
 // served tells that the call succeeded; the next one polls anew.
-func (w *patience) served() { w.until = time.Time{} }
+func (w *patience) served() {
+	if !w.until.IsZero() { // while we polled
+		w.vain, w.skip, w.until = 0, 0, time.Time{}
+	}
+}

@@ -6,13 +6,15 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"time"
 )
 
 // input reads standard input so that a signal can end a read that waits, and knows what
 // it has read and not yet passed on.
 type input struct {
 	stop  *stopper
-	stopR int    // descriptor of stop.pipe
+	stopR int // descriptor of stop.pipe
+	inlet
 	buf   []byte // buf[at:end] is read and not used
 	at    int
 	end   int
@@ -28,7 +30,13 @@ func newInput(stop *stopper) *input {
 
 // ready waits until a read gives something, an error, or the end.
 func (in *input) ready() error {
-	stopped, err := readable(0, in.stopR)
+	start := time.Now()
+	ready, stopped, err := readable(0, in.stopR, !in.streams)
+	if err == nil && !ready && !stopped {
+		nap(inNap)
+		_, stopped, err = readable(0, in.stopR, true)
+	}
+	in.waited(time.Since(start))
 	if err != nil {
 		return fmt.Errorf("wait for standard input: %w", err)
 	}
@@ -49,6 +57,7 @@ func (in *input) read(p []byte) (int, error) {
 func (in *input) readNow(p []byte) (int, error) {
 	n, err := os.Stdin.Read(p)
 	in.taken += int64(n)
+	in.got = n
 	if err == io.EOF || err == nil {
 		return n, err
 	}

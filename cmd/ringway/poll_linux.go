@@ -6,15 +6,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readable waits until a read from fd would not block, or until stop is at its
-// end, which it reports.
-func readable(fd, stop int) (stopped bool, err error) {
+// readable reports whether a read from fd would not block, and whether stop is at its
+// end. With block it returns when one of them is so.
+func readable(fd, stop int, block bool) (ready, stopped bool, err error) {
+	limit := 0
+	if block {
+		limit = -1
+	}
 	fds := [...]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
 	for {
-		_, err := unix.Poll(fds[:], -1)
+		_, err := unix.Poll(fds[:], limit)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
-		return fds[1].Revents != 0, err
+		return fds[0].Revents != 0, fds[1].Revents != 0, err
 	}
 }

@@ -86,10 +86,10 @@ func (v *recvVerb) recv(s *shm.Segment, mode framing, stop *stopper) (err error)
 			err = e
 		}
 	}()
-	in := &recvStream{MsgConsumer: c, mode: mode, alone: s.Spec().Kind == layout.MPMC, limit: v.count, ahead: aheadIn(s), patience: patience{stop: stop, spin: v.spin}}
+	in := &recvStream{MsgConsumer: c, mode: mode, alone: s.Spec().Kind == layout.MPMC, limit: v.count, ahead: aheadIn(s), patience: v.patience(stop)}
 	progressEnd := func() {}
 	if mode == raw && !isTerminal(1) {
-		widen(1)
+		in.out = newOutlet(1)
 		progressEnd = showProgress(&in.tally)
 		defer progressEnd() // also when the ring's memory is gone
 	}

@@ -16,7 +16,8 @@ type recvStream struct {
 	mode  framing
 	alone bool  // on an mpmc ring: only the message in hand is ours to look at
 	limit int64 // messages to take, 0: no limit
-	batch int   // bytes of messages that one write carries at most, unless one alone has more
+	out   outlet
+	batch int // bytes of messages that one write carries at most, unless one alone has more
 
 	buf    []byte   // small messages and framing on their way
 	cut    int      // what of buf is in pieces
@@ -87,7 +88,7 @@ func (r *recvStream) deliver(msg []byte) error {
 	if r.elem != 0 && r.mode == raw {
 		run, n := r.ahead.run(min(left, max(1, runBytes/r.elem), r.mask/2+1)) // the sender needs room meanwhile
 		count, size = n, len(run)
-		err = outputError(writeAll([][]byte{run}))
+		err = r.write([][]byte{run})
 	} else {
 		count, size, err = r.gather(int(left))
 	}
@@ -165,5 +166,10 @@ func (r *recvStream) flush() error {
 	if len(r.pieces) == 0 {
 		return nil // a message may be empty, and a raw one leaves nothing then
 	}
-	return outputError(writeAll(r.pieces))
+	return r.write(r.pieces)
+}
+
+func (r *recvStream) write(pieces [][]byte) error {
+	r.out.ease(func() int { return pending(1) }, nap)
+	return outputError(writeAll(pieces))
 }

@@ -37,7 +37,7 @@ the flags say.`,
 		ValidArgsFunction: completeRing,
 	}
 	v := &sendVerb{attachFlags: addAttachFlags(c)}
-	c.Flags().StringVar(&v.chunkText, "chunk", "", "with --raw, the most a message carries, `SIZE` (default 32KiB or an eighth of the ring)")
+	c.Flags().StringVar(&v.chunkText, "chunk", "", "with --raw, the most a message carries, `SIZE` (default 64KiB or half of the ring)")
 	c.Flags().BoolVar(&v.create, "create", false, "make the ring if there is none")
 	c.Flags().BoolVar(&v.shutdown, "shutdown-at-eof", false, "shut the ring down at the end of the input")
 	v.spec = addSpecFlags(c)
@@ -131,7 +131,7 @@ func (v *sendVerb) send(s *shm.Segment, mode framing, stop *stopper) (err error)
 			err = e
 		}
 	}()
-	out := &sendStream{MsgProducer: p, segment: s, in: newInput(stop), patience: patience{stop: stop, spin: v.spin}}
+	out := &sendStream{MsgProducer: p, segment: s, in: newInput(stop), patience: v.patience(stop)}
 	if s.Spec().Payload == layout.Fixed {
 		out.elem = p.MaxLen()
 	}
@@ -140,7 +140,7 @@ func (v *sendVerb) send(s *shm.Segment, mode framing, stop *stopper) (err error)
 	}
 	progressEnd := func() {}
 	if mode == raw && !isTerminal(0) {
-		widen(0)
+		out.in.size = widen(0)
 		progressEnd = showProgress(&out.tally)
 		defer progressEnd() // also when the ring's memory is gone
 	}

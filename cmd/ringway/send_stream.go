@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"ringway/layout"
 	"ringway/ring"
@@ -21,9 +22,14 @@ type sendStream struct {
 	in      *input
 	elem    int // size of an element on a fixed ring, else 0
 	chunk   int // most that a raw message carries
+	stride  int // raw records end at multiples of it; 0: wherever they end
 }
 
-const defaultChunk = 32 << 10
+const (
+	defaultChunk = 32 << 10
+	// A record of maxStride bytes is what recv writes at once.
+	maxStride = batchBytes
+)
 
 // cut settles the size of raw messages: small enough that both sides are at work at
 // once, large enough that system calls do not matter.
@@ -33,6 +39,7 @@ func (s *sendStream) cut(chunk int, text string) error {
 		s.chunk = max(1, min(defaultChunk, s.MaxLen()))
 	case chunk == 0:
 		s.chunk = max(1, min(defaultChunk, s.segment.Spec().Cap/8, s.MaxLen()))
+		s.stride = min(maxStride, s.segment.Spec().Cap/2)
 	case s.elem != 0:
 		return usagef("--chunk does not fit %s, whose elements have %d bytes each; leave it out", s.segment.Path(), s.elem)
 	case chunk > s.MaxLen():
@@ -236,6 +243,26 @@ func (s *sendStream) elements() error {
 	}
 }
 
+// next is how much room to take for the next raw message. If we know how much there is
+// to read, that is all of it up to the end of the stride: then a lap holds a whole
+// number of large records and wastes nothing on padding. If not, it is little, for what
+// is taken and not used is room that a slow receiver must make first.
+func (s *sendStream) next() int {
+	if s.stride == 0 {
+		return s.chunk
+	}
+	there := pending(0)
+	if there <= 0 {
+		return s.chunk
+	}
+	tail := atomic.LoadUint64(&s.segment.Control().Tail) // our own
+	left := s.stride - int(tail&uint64(s.stride-1)) - layout.RecordHeader
+	if left <= 0 { // not even one byte fits behind the header
+		left += s.stride
+	}
+	return max(1, min(there, left, s.MaxLen()))
+}
+
 // raw reads straight into the ring and publishes what each read returns. It takes no
 // room before there is something to read, so that the ring's memory is not held.
 func (s *sendStream) raw() error {
@@ -243,7 +270,7 @@ func (s *sendStream) raw() error {
 		if err := s.in.ready(); err != nil {
 			return err
 		}
-		room, err := s.reserve(s.chunk)
+		room, err := s.reserve(s.next())
 		if err != nil {
 			return err
 		}
