@@ -2,20 +2,22 @@ package bench
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"sync/atomic"
-	"time"
+	"syscall"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
 
-	"ringway/internal/order"
+	"ringway/internal/telemetry"
 )
 
-// childEnv tells a process that it is one side of a Pair: side, CPU, bytes, directory.
+// childEnv tells a process that it is one side of a Pair: side, sides, CPU, bytes, directory.
 const childEnv = "RINGWAY_BENCH_SIDE"
 
 // ChildMain does not return in a process that StartPair started; everywhere else it returns at once. Call it first in
@@ -25,7 +27,7 @@ func ChildMain() {
 	if v == "" {
 		return
 	}
-	c := child{}
+	c := sideMain{}
 	if err := c.serve(v); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -33,138 +35,154 @@ func ChildMain() {
 	os.Exit(0)
 }
 
-type child struct {
-	side     Side
-	dir      string
-	ctl      *control
-	mem      []byte
-	round    uint64 // barriers passed
-	attached map[string]func(n int)
+// command is what the owner asks of every side, one JSON object a line.
+type command struct {
+	Name   string
+	N      int // operations of all pairs together
+	Trips  int
+	Stream int  // bytes of the buffer of the raw stream, 0 for none
+	FIFO   bool // SCHED_FIFO during the sample
 }
 
-func (c *child) serve(v string) error {
+// reply is what a side answers.
+type reply struct {
+	Err           string  `json:",omitempty"`
+	Begin, End    uint64  // ns of the clock that all processes share
+	Before, After float64 // probes
+	Stream        float64
+	Switches      int64
+	Allocs        uint64
+	AllocBytes    uint64
+	CPU           int64
+	Latency       []byte `json:",omitempty"` // a compressed HdrHistogram
+}
+
+type sideMain struct {
+	side     Side
+	sides    int
+	crowded  bool // sides share CPUs, so a barrier must not spin
+	dir      string
+	ctl      *control
+	raw, mem []byte // of the raw stream; of the scenario
+	round    uint64 // barriers passed
+	attached map[string]func(n int) []int64
+	hist     *hdrhistogram.Histogram
+}
+
+func (c *sideMain) serve(v string) error {
 	var cpu, size int
-	if _, err := fmt.Sscanf(v, "%d %d %d %s", &c.side, &cpu, &size, &c.dir); err != nil {
+	if _, err := fmt.Sscanf(v, "%d %d %t %d %d %s", &c.side, &c.sides, &c.crowded, &cpu, &size, &c.dir); err != nil {
 		return fmt.Errorf("bench: bad %s=%q: it is set by StartPair only, unset it", childEnv, v)
 	}
-	runtime.LockOSThread()
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // the owner ends us, or our thread of it dies
 	debug.SetGCPercent(-1)
-	var set unix.CPUSet
-	set.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &set); err != nil {
-		return fmt.Errorf("bench: cannot pin to CPU %d: %w", cpu, err)
+	if err := pin(cpu); err != nil {
+		return err
 	}
 	m, err := unix.Mmap(5, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_POPULATE)
 	if err != nil {
 		return fmt.Errorf("bench: cannot map %d bytes of shared memory: %w", size, err)
 	}
-	c.ctl, c.mem = controlOf(m), m[controlBytes:]
-	c.attached = map[string]func(int){}
-	in, out := bufio.NewReader(os.NewFile(3, "commands")), os.NewFile(4, "replies")
+	c.ctl, c.raw, c.mem = controlOf(m), m[controlBytes:controlBytes+streamMax], m[controlBytes+streamMax:]
+	c.attached = map[string]func(int) []int64{}
+	in, out := json.NewDecoder(bufio.NewReader(os.NewFile(3, "commands"))), json.NewEncoder(os.NewFile(4, "replies"))
 	for {
-		var name string
-		var n, trips int
-		var fifo bool
-		if _, err := fmt.Fscanf(in, "%q %d %d %t\n", &name, &n, &trips, &fifo); err == io.EOF {
+		var cmd command
+		if err := in.Decode(&cmd); err == io.EOF {
 			return nil // the owner closed its end
 		} else if err != nil {
 			return fmt.Errorf("bench: unreadable command from the owner of the pair: %w", err)
 		}
-		fmt.Fprintln(out, c.sample(name, n, trips, fifo))
+		if err := out.Encode(c.sample(cmd)); err != nil {
+			return nil // the owner is gone
+		}
 	}
 }
 
-func (c *child) sample(name string, n, trips int, fifo bool) string {
-	s := scenarios[name]
-	work, err := c.work(s, name)
+func (c *sideMain) sample(cmd command) (r reply) {
+	work, err := c.work(scenarios[cmd.Name])
 	if err != nil {
-		return err.Error()
+		return reply{Err: err.Error()}
 	}
-	if fifo {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if cmd.FIFO {
 		realtime(true)
 		defer realtime(false)
 	}
 	c.meet()
-	before := c.probe(trips)
+	r.Before = c.probe(cmd.Trips)
+	if cmd.Stream > 0 {
+		r.Stream = c.stream(cmd.Stream)
+	}
 	c.meet()
-	s0, t0 := switches(), time.Now()
-	work(n)
+	s0, cpu0 := usage()
+	r.Begin = telemetry.Now()
+	each := work(cmd.N / ((c.sides + 1) / 2))
+	r.End = telemetry.Now()
+	s1, cpu1 := usage()
 	c.meet()
-	d, s1 := time.Since(t0), switches()
-	after := c.probe(trips)
-	return fmt.Sprintf("%g %g %g %d", float64(d.Nanoseconds())/float64(n), before, after, s1-s0)
+	r.After = c.probe(cmd.Trips)
+	runtime.ReadMemStats(&after)
+	r.Switches, r.CPU = s1-s0, cpu1-cpu0
+	r.Allocs, r.AllocBytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
+	if each != nil {
+		r.Latency, err = c.encode(each)
+		if err != nil {
+			return reply{Err: err.Error()}
+		}
+	}
+	return r
 }
 
-func (c *child) work(s Scenario, name string) (func(int), error) {
-	if s.Attach != nil {
-		run := c.attached[name]
-		if run == nil {
-			if c.side == ConsumerSide {
-				c.meet()
-			}
-			var err error
-			if run, err = s.Attach(c.side, c.dir, c.mem[:s.Bytes]); err != nil {
-				return nil, err
-			}
-			c.attached[name] = run
-			if c.side == ProducerSide {
-				c.meet()
-			}
+// work attaches to a scenario, the first time.
+func (c *sideMain) work(s Scenario) (func(int) []int64, error) {
+	mem := c.mem[:s.Bytes]
+	if s.Attach == nil && s.Time == nil {
+		if c.side == ProducerSide {
+			clear(mem)
 		}
+		do := s.Producer
+		if c.side.Role() == ConsumerSide {
+			do = s.Consumer
+		}
+		return func(n int) []int64 { do(mem, n); return nil }, nil
+	}
+	run := c.attached[s.Name]
+	if run != nil {
 		return run, nil
 	}
-	mem := c.mem[:s.Bytes]
-	if c.side == ProducerSide {
-		clear(mem)
-		return func(n int) { s.Producer(mem, n) }, nil
+	if c.side != ProducerSide {
+		c.meet()
 	}
-	return func(n int) { s.Consumer(mem, n) }, nil
-}
-
-// meet waits for the other side. A side that never comes has died; the owner notices and ends this one too.
-func (c *child) meet() {
-	c.round++
-	mine, other := &c.ctl.at[c.side].round, &c.ctl.at[1-c.side].round
-	atomic.StoreUint64(mine, c.round)        // publishes all work so far; pairs with the load of the other side below
-	for atomic.LoadUint64(other) < c.round { // observes the other side's work; pairs with the store above
-		order.Pause()
-	}
-}
-
-// probe times trips raw round trips of two cache lines, without PAUSE, and returns ns per round trip on the producer side.
-func (c *child) probe(trips int) float64 {
-	ping, pong := &c.ctl.ping.v, &c.ctl.pong.v
-	base := *pong
-	c.meet()
-	t := time.Now()
-	if c.side == ProducerSide {
-		for i := base + 1; i <= base+uint64(trips); i++ {
-			order.StoreRelease(ping, i)
-			for atomic.LoadUint64(pong) != i { // observes the echo
-			}
-		}
+	var err error
+	if s.Time != nil {
+		run, err = s.Time(c.side, c.dir, mem)
 	} else {
-		for i := base + 1; i <= base+uint64(trips); i++ {
-			for atomic.LoadUint64(ping) != i { // observes the ball
-			}
-			order.StoreRelease(pong, i)
+		var plain func(int)
+		plain, err = s.Attach(c.side, c.dir, mem)
+		run = func(n int) []int64 { plain(n); return nil }
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.attached[s.Name] = run
+	if c.side == ProducerSide {
+		c.meet()
+	}
+	return run, nil
+}
+
+// encode packs latencies for the owner.
+func (c *sideMain) encode(each []int64) ([]byte, error) {
+	if c.hist == nil {
+		c.hist = newHistogram()
+	}
+	c.hist.Reset()
+	for _, ns := range each {
+		if err := c.hist.RecordValue(min(max(ns, 0), histogramMax)); err != nil {
+			return nil, err
 		}
 	}
-	return float64(time.Since(t).Nanoseconds()) / float64(trips)
-}
-
-// realtime keeps other work of the guest off the CPU during a sample, where that is allowed; where not, the count of
-// involuntary switches tells.
-func realtime(on bool) {
-	a := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL}
-	if on {
-		a.Policy, a.Priority = unix.SCHED_FIFO, 1
-	}
-	_ = unix.SchedSetAttr(0, &a, 0)
-}
-
-func switches() int64 {
-	var u unix.Rusage
-	_ = unix.Getrusage(unix.RUSAGE_THREAD, &u)
-	return int64(u.Nivcsw)
+	return c.hist.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 }

@@ -2,22 +2,39 @@ package bench
 
 import (
 	"structs"
+	"sync/atomic"
 	"unsafe"
 )
 
-// control is the first page of the shared memory: a barrier and the two lines of the raw probe.
+// maxSides bounds how many processes measure together.
+const maxSides = 8
+
+// control is the first page of the shared memory: barriers, and the lines of the raw probes.
 type control struct {
 	_  structs.HostLayout
-	at [2]struct {
+	at [maxSides]struct {
 		round, _ uint64
 		_        [112]byte
 	}
-	ping, pong struct {
-		v uint64
-		_ [120]byte
+	ping, pong   line
+	filled, read line // bytes of the raw stream so far
+	arrived      line // sides at the sleeping barrier, ever
+	gate         struct {
+		round atomic.Uint32
+		_     [124]byte
 	}
+}
+
+type line struct {
+	v uint64
+	_ [120]byte
 }
 
 const controlBytes = 4096
 
 func controlOf(m []byte) *control { return (*control)(unsafe.Pointer(&m[0])) }
+
+// words views b, which begins on a word, without a rest.
+func words(b []byte) []uint64 {
+	return unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(b))), len(b)/8)
+}

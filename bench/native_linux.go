@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ringway/internal/child"
 )
 
 // ErrNoCompiler says that the native peers cannot be built here.
@@ -111,8 +113,8 @@ func StartNative(path string, cpus [2]int) (*Native, error) {
 	}
 	c := exec.Command(path, "--cpus", fmt.Sprintf("%d,%d", cpus[0], cpus[1]))
 	c.Stdin, c.Stdout, c.Stderr = ir, ow, os.Stderr
-	c.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL} // for a measurement that hangs; else the end of input does
-	err = c.Start()
+	c.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true} // for a measurement that hangs; else the end of input does
+	err = child.Launch(c)
 	ir.Close()
 	ow.Close()
 	if err != nil {
@@ -137,7 +139,7 @@ func (n *Native) Run(cmd string) (NativeResult, error) {
 		return r, err
 	}
 	defer n.turn.give()
-	stolen := stolenTicks(n.cpus)
+	stolen := stolenTicks(n.cpus[:])
 	if _, err := fmt.Fprintln(n.in, cmd); err != nil {
 		return r, fmt.Errorf("bench: the native peer has ended: %w", err)
 	}
@@ -151,7 +153,7 @@ func (n *Native) Run(cmd string) (NativeResult, error) {
 	if _, err := fmt.Sscanf(l, "ok %g %g %g %d %d %d", &r.Ns, &r.Before, &r.After, &r.Switches, &r.Verified, &r.Awake); err != nil {
 		return r, fmt.Errorf("bench: native %q: %s", cmd, strings.TrimPrefix(l, "error "))
 	}
-	r.Stolen = stolenTicks(n.cpus) - stolen
+	r.Stolen = stolenTicks(n.cpus[:]) - stolen
 	return r, nil
 }
 

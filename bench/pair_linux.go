@@ -2,29 +2,34 @@ package bench
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
+
+	"ringway/internal/child"
 )
 
-// Pair is two child processes of this program, one pinned to each of two CPUs, that share memory and run scenarios
-// together. Between runs both sleep in the kernel, so that whoever is measured in turn has the CPUs to himself; the
-// program that owns the Pair sleeps during a run. One goroutine at a time.
+// Pair is child processes of this program, two of them and one pinned to each of two CPUs unless StartSides asks for more,
+// that share memory and run scenarios together. Between runs all sleep in the kernel, so that whoever is measured in turn
+// has the CPUs to himself; the program that owns the Pair sleeps during a run. One goroutine at a time.
 type Pair struct {
 	// Realtime runs each sample under SCHED_FIFO where that is allowed, to keep other work of the guest away; StartPair
 	// sets it. A scenario that needs other threads of its process while it spins (timers, contexts) must clear it.
 	Realtime bool
 
-	cpus [2]int
+	cpus []int
 	dir  string
 	turn turn
-	side [2]sideProcess
+	side []sideProcess
 }
 
 type sideProcess struct {
@@ -34,17 +39,25 @@ type sideProcess struct {
 	close   func()
 }
 
-// TwoCPUs returns the first two CPUs that this process may run on, or an error if there is only one.
-func TwoCPUs() ([2]int, error) {
+// AllowedCPUs returns the CPUs that this process may run on.
+func AllowedCPUs() (cpus []int, err error) {
 	var set unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return [2]int{}, fmt.Errorf("bench: cannot tell which CPUs are allowed: %w", err)
+		return nil, fmt.Errorf("bench: cannot tell which CPUs are allowed: %w", err)
 	}
-	var cpus []int
 	for i := range len(set) * strconv.IntSize {
 		if set.IsSet(i) {
 			cpus = append(cpus, i)
 		}
+	}
+	return cpus, nil
+}
+
+// TwoCPUs returns the first two CPUs that this process may run on, or an error if there is only one.
+func TwoCPUs() ([2]int, error) {
+	cpus, err := AllowedCPUs()
+	if err != nil {
+		return [2]int{}, err
 	}
 	if len(cpus) < 2 {
 		return [2]int{}, errors.New("bench: two processes that spin need two CPUs, and this one may use only one")
@@ -55,20 +68,30 @@ func TwoCPUs() ([2]int, error) {
 // hangLimit ends a run whose two sides do not finish: a lost message would otherwise spin for ever.
 const hangLimit = 60 * time.Second
 
-// StartPair starts the two sides with size bytes of shared memory; 0 is enough for every scenario registered so far. The
+// StartPair starts two sides with size bytes of shared memory; 0 is enough for every scenario registered so far. The
 // program must call ChildMain first in its main or TestMain, after its scenarios are registered.
 func StartPair(cpus [2]int, size int) (*Pair, error) {
 	if cpus[0] == cpus[1] {
 		return nil, fmt.Errorf("bench: both sides spin, so they need two different CPUs, not CPU %d twice", cpus[0])
 	}
+	return StartSides(cpus[:], 2, size)
+}
+
+// StartSides starts any even number of sides up to 8, producers and consumers in turn, on the CPUs in turn: with two CPUs
+// all producers share the first and all consumers the second.
+func StartSides(cpus []int, sides, size int) (*Pair, error) {
+	if len(cpus) < 2 || sides < 2 || sides > maxSides || sides%2 != 0 {
+		return nil, fmt.Errorf("bench: %d sides on %d CPUs: give 2 to %d sides, an even number, and at least 2 CPUs", sides, len(cpus), maxSides)
+	}
 	for _, s := range scenarios {
 		size = max(size, s.Bytes)
 	}
+	size += controlBytes + streamMax
 	dir, err := os.MkdirTemp("/dev/shm", "ringway-bench-")
 	if err != nil {
 		return nil, fmt.Errorf("bench: no shared memory directory: %w", err)
 	}
-	p := &Pair{Realtime: true, cpus: cpus, dir: dir}
+	p := &Pair{Realtime: true, cpus: cpus[:min(len(cpus), sides)], dir: dir, side: make([]sideProcess, sides)}
 	if p.turn, err = openTurn(); err != nil {
 		p.Close()
 		return nil, err
@@ -76,20 +99,23 @@ func StartPair(cpus [2]int, size int) (*Pair, error) {
 	mem, err := os.Create(dir + "/memory")
 	if err == nil {
 		defer mem.Close()
-		err = unix.Fallocate(int(mem.Fd()), 0, 0, int64(controlBytes+size))
+		err = unix.Fallocate(int(mem.Fd()), 0, 0, int64(size))
 	}
 	for i := range p.side {
 		if err == nil {
-			err = p.start(i, mem, controlBytes+size)
+			err = p.start(i, mem, size)
 		}
 	}
-	os.Remove(dir + "/memory") // both sides have it; a killed owner leaves only an empty directory
+	os.Remove(dir + "/memory") // all sides have it; a killed owner leaves only an empty directory
 	if err != nil {
 		p.Close()
-		return nil, fmt.Errorf("bench: cannot start a pair of processes: %w", err)
+		return nil, fmt.Errorf("bench: cannot start processes that share %d bytes: %w", size, err)
 	}
 	return p, nil
 }
+
+// Crowded reports whether sides share CPUs.
+func (p *Pair) Crowded() bool { return len(p.side) > len(p.cpus) }
 
 func (p *Pair) start(i int, mem *os.File, size int) error {
 	cr, cw, err := os.Pipe()
@@ -105,12 +131,12 @@ func (p *Pair) start(i int, mem *os.File, size int) error {
 		return err
 	}
 	c := exec.Command(exe)
-	c.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %d %s", childEnv, i, p.cpus[i], size, p.dir),
+	c.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %t %d %d %s", childEnv, i, len(p.side), p.Crowded(), p.cpus[i%len(p.cpus)], size, p.dir),
 		"GODEBUG=asyncpreemptoff=1") // the poll loops never give way, a signal every 10 ms would only be noise
 	c.ExtraFiles = []*os.File{cr, rw, mem}
 	c.Stdout, c.Stderr = os.Stderr, os.Stderr
-	c.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	err = c.Start()
+	c.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true} // an interrupt at the terminal is the owner's
+	err = child.Launch(c)
 	cr.Close()
 	rw.Close()
 	p.side[i] = sideProcess{c, cw, bufio.NewReader(rr), func() { cw.Close(); rr.Close() }}
@@ -130,79 +156,127 @@ func (p *Pair) Close() error {
 	return os.RemoveAll(p.dir)
 }
 
-// Sample runs n operations, at least 1, of a scenario between two raw probes of trips round trips each. It waits its turn if
-// another Pair or Native of this machine measures. An error means that the pair is no longer usable.
+// Sample is Measure without a stream.
 func (p *Pair) Sample(name string, n, trips int) (Sample, error) {
-	if _, ok := scenarios[name]; !ok {
-		return Sample{}, fmt.Errorf("bench: no scenario %q is registered", name)
+	return p.Measure(Request{Scenario: name, N: n, Trips: trips})
+}
+
+// Measure takes one sample of a scenario between two raw probes. It waits its turn if another Pair or Native of this
+// machine measures. An error means that the pair is no longer usable.
+func (p *Pair) Measure(r Request) (Sample, error) {
+	if !Registered(r.Scenario) {
+		return Sample{}, fmt.Errorf("bench: no scenario %q is registered", r.Scenario)
 	}
 	if err := p.turn.take(); err != nil {
 		return Sample{}, err
 	}
 	defer p.turn.give()
 	stolen := stolenTicks(p.cpus)
+	line, err := json.Marshal(command{r.Scenario, r.N, r.Trips, r.Stream, p.Realtime && !r.Sleeps && !p.Crowded()})
+	if err != nil {
+		return Sample{}, err
+	}
 	for _, s := range p.side {
-		if _, err := fmt.Fprintf(s.command, "%q %d %d %t\n", name, n, trips, p.Realtime); err != nil {
+		if _, err := s.command.Write(append(line, '\n')); err != nil {
 			return Sample{}, fmt.Errorf("bench: a side has ended: %w", err)
 		}
 	}
-	t := time.AfterFunc(hangLimit, p.kill)
-	defer t.Stop()
-	var v [2][]float64
-	var first error
-	replies := make(chan reply)
-	for i := range p.side {
-		go func() { replies <- p.read(Side(i)) }()
-	}
-	for range p.side {
-		r := <-replies
-		if r.err != nil && first == nil {
-			first = fmt.Errorf("bench: scenario %s: side %d: %w", name, r.side, r.err)
-			p.kill() // the other side waits for this one
-		}
-		v[r.side] = r.v
-	}
-	if first != nil {
-		return Sample{}, first
-	}
-	return Sample{Ns: v[0][0], Before: v[0][1], After: v[0][2], Switches: int(v[0][3] + v[1][3]),
-		Stolen: stolenTicks(p.cpus) - stolen}, nil
-}
-
-// reply is what one side said about a sample: ns, probe before, probe after, switches.
-type reply struct {
-	side Side
-	v    []float64
-	err  error
-}
-
-func (p *Pair) read(side Side) reply {
-	l, err := p.side[side].reply.ReadString('\n')
+	replies, err := p.replies(r.Scenario)
 	if err != nil {
-		return reply{side, nil, errors.New("it ended or hung, see its message on standard error")}
+		return Sample{}, err
 	}
-	v := make([]float64, 4)
-	if _, err := fmt.Sscan(l, &v[0], &v[1], &v[2], &v[3]); err != nil {
-		return reply{side, nil, errors.New(strings.TrimSpace(l))}
-	}
-	return reply{side, v, nil}
+	s, err := joined(replies, r)
+	s.Stolen = stolenTicks(p.cpus) - stolen
+	s.Crowded = p.Crowded()
+	return s, err
 }
 
-func (p *Pair) kill() {
+// replies waits for all sides.
+func (p *Pair) replies(name string) ([]reply, error) {
+	t := time.AfterFunc(hangLimit, p.Kill)
+	defer t.Stop()
+	type answer struct {
+		side int
+		r    reply
+	}
+	answers := make(chan answer)
+	for i := range p.side {
+		go func() { answers <- answer{i, p.read(i)} }()
+	}
+	all := make([]reply, len(p.side))
+	var first error
+	for range p.side {
+		a := <-answers
+		if a.r.Err != "" && first == nil {
+			first = fmt.Errorf("bench: scenario %s: side %d: %s", name, a.side, a.r.Err)
+			p.Kill() // the other sides wait for this one
+		}
+		all[a.side] = a.r
+	}
+	return all, first
+}
+
+func (p *Pair) read(i int) (r reply) {
+	l, err := p.side[i].reply.ReadBytes('\n')
+	if err != nil {
+		return reply{Err: "it ended or hung, see its message on standard error"}
+	}
+	if err := json.Unmarshal(l, &r); err != nil {
+		return reply{Err: "it answered nonsense: " + err.Error()}
+	}
+	return r
+}
+
+// joined makes one sample of what the sides say. The first producer has the probes.
+func joined(replies []reply, r Request) (s Sample, err error) {
+	first := replies[0]
+	begin, end := first.Begin, first.End
+	n := float64(r.N)
+	s = Sample{Before: first.Before, After: first.After, Stream: first.Stream, Sleeps: r.Sleeps}
+	for _, x := range replies {
+		begin, end = min(begin, x.Begin), max(end, x.End)
+		s.Switches += int(x.Switches)
+		s.Allocs += float64(x.Allocs) / n
+		s.AllocBytes += float64(x.AllocBytes) / n
+		s.CPU += float64(x.CPU) / n
+		if x.Latency == nil {
+			continue
+		}
+		h, err := hdrhistogram.Decode(x.Latency)
+		if err != nil {
+			return s, fmt.Errorf("bench: scenario %s: unreadable histogram: %w", r.Scenario, err)
+		}
+		if s.Latency == nil {
+			s.Latency = h
+		} else {
+			s.Latency.Merge(h)
+		}
+	}
+	s.Ns = float64(end-begin) / n
+	return s, nil
+}
+
+// Kill ends all sides now, from any goroutine: a sample that is under way returns an error. Close is still needed.
+func (p *Pair) Kill() {
 	for _, s := range p.side {
-		s.cmd.Process.Kill()
+		if s.cmd != nil && s.cmd.Process != nil {
+			_ = s.cmd.Process.Kill() // fails only if it is gone
+		}
 	}
 }
 
-// stolenTicks returns the host-steal ticks of the two CPUs so far, as far as the kernel shows them.
-func stolenTicks(cpus [2]int) (ticks int) {
+// stolenTicks returns the host-steal ticks of the CPUs so far, as far as the kernel shows them.
+func stolenTicks(cpus []int) (ticks int) {
 	b, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0
 	}
 	for l := range strings.Lines(string(b)) {
 		f := strings.Fields(l)
-		if len(f) > 8 && (f[0] == "cpu"+strconv.Itoa(cpus[0]) || f[0] == "cpu"+strconv.Itoa(cpus[1])) {
+		if len(f) <= 8 || !strings.HasPrefix(f[0], "cpu") {
+			continue
+		}
+		if cpu, err := strconv.Atoi(f[0][3:]); err == nil && slices.Contains(cpus, cpu) {
 			n, _ := strconv.Atoi(f[8])
 			ticks += n
 		}

@@ -7,8 +7,9 @@
 package bench
 
 import (
-	"fmt"
 	"sort"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // Class is the placement of the two CPUs during one sample.
@@ -22,6 +23,7 @@ const (
 	Siblings Class = 'S'
 	Near     Class = 'N'
 	Far      Class = 'F'
+	Any      Class = 'A' // the sides slept: no placement lasts
 )
 
 // Upper limits of Siblings and Near in ns per round trip of the raw probe.
@@ -44,80 +46,54 @@ func ClassOf(probe float64) Class {
 	return Far
 }
 
-func (c Class) String() string { return string(rune(c)) }
+// Classes is all of them, in the order of tables.
+var Classes = []Class{Siblings, Near, Far, Any}
+
+func (c Class) String() string {
+	if c == Any {
+		return "any"
+	}
+	return string(rune(c))
+}
 
 // Sample is one run of one scenario between two probes.
 type Sample struct {
 	Ns       float64 // per operation
 	Before   float64 // raw line round trip before, ns
 	After    float64 // and after
-	Switches int     // involuntary context switches of both sides during the work
+	Switches int     // involuntary context switches of all sides during the work
 	Stolen   int     // ticks that the host took from the two CPUs
+	Crowded  bool    // there are more sides than CPUs, so that switches are part of it
+	Sleeps   bool    // the sides sleep in the kernel meanwhile: they are moved about, and preemption is part of it
+
+	Stream     float64                 // the raw one-way stream just before, bytes per ns, if asked for
+	Allocs     float64                 // heap allocations of all sides, per operation
+	AllocBytes float64                 // and their bytes
+	CPU        float64                 // processor time of all sides, ns per operation
+	Latency    *hdrhistogram.Histogram // of a scenario that times each operation, ns
 }
 
 // Class returns the placement class, meaningful if the sample counts.
-func (s Sample) Class() Class { return ClassOf(s.After) }
+func (s Sample) Class() Class {
+	if s.Sleeps {
+		return Any
+	}
+	return ClassOf(s.After)
+}
 
 // Discard returns why the sample does not count, or "".
 func (s Sample) Discard() string {
 	switch {
-	case ClassOf(s.Before) != ClassOf(s.After), s.Before > sameProbe*s.After, s.After > sameProbe*s.Before:
-		return "placement changed"
 	case s.Stolen > 0:
 		return "host stole time"
-	case s.Switches > 0:
+	case s.Sleeps:
+		return ""
+	case ClassOf(s.Before) != ClassOf(s.After), s.Before > sameProbe*s.After, s.After > sameProbe*s.Before:
+		return "placement changed"
+	case s.Switches > 0 && !s.Crowded:
 		return "preempted"
 	}
 	return ""
-}
-
-// Scenario is work that two processes share. Both sides register it under the same name, which happens by itself when
-// Register is called from init or before ChildMain.
-type Scenario struct {
-	Name  string
-	Bytes int // shared memory that both sides get, zeroed before every run
-	// Producer and Consumer do n operations. They start together; the clock runs from there until both have returned.
-	// A side that sees a wrong payload panics, which ends the run with an error.
-	Producer, Consumer func(mem []byte, n int)
-	// Attach, if set, replaces Producer and Consumer: it is called once in each process, before its first run, in the
-	// consumer after the producer's has returned, with a directory that both see, and returns the work. Bytes may be 0,
-	// and mem is zeroed only at the start.
-	Attach func(side Side, dir string, mem []byte) (run func(n int), err error)
-}
-
-// Side says which end of a scenario a process is.
-type Side int
-
-// The two sides. Producer runs on the first CPU and holds the clock.
-const (
-	ProducerSide Side = iota
-	ConsumerSide
-)
-
-// ProbeName is a scenario that does nothing: its sample is the two probes.
-const ProbeName = "probe"
-
-var scenarios = map[string]Scenario{
-	ProbeName: {Name: ProbeName, Producer: func([]byte, int) {}, Consumer: func([]byte, int) {}},
-}
-
-// Register adds a scenario of two functions over bytes of zeroed shared memory.
-func Register(name string, bytes int, producer, consumer func(mem []byte, n int)) {
-	RegisterScenario(Scenario{Name: name, Bytes: bytes, Producer: producer, Consumer: consumer})
-}
-
-// RegisterScenario adds a scenario; a name taken twice is a bug of the caller and panics.
-func RegisterScenario(s Scenario) {
-	if _, ok := scenarios[s.Name]; ok || s.Name == "" {
-		panic(fmt.Sprintf("bench: scenario name %q is empty or taken", s.Name))
-	}
-	scenarios[s.Name] = s
-}
-
-// Registered reports whether there is a scenario of that name.
-func Registered(name string) bool {
-	_, ok := scenarios[name]
-	return ok
 }
 
 // Spread is what a table prints of one scenario in one class.

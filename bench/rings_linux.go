@@ -1,12 +1,10 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
-	"time"
+	"strings"
 
-	"ringway/internal/order"
 	"ringway/layout"
 	"ringway/ring"
 	"ringway/shm"
@@ -19,14 +17,21 @@ type (
 	elem256 [32]uint64
 )
 
-// The scenarios of Ringway's own rings, over real segments:
+type element interface{ elem8 | elem64 | elem256 }
+
+// The scenarios of Ringway's rings of elements, over real segments, KIND ringway (SPSC) or mpmc:
 //
-//	ringway tp SIZE SLOTS       one way, TryPush and TryPop, polling when refused
-//	ringway place SIZE SLOTS    one way, Reserve and Commit, Peek and Release, every byte written and read
-//	ringway batch SIZE SLOTS    one way, TryPushN and TryPopN of 32
-//	ringway rtt SIZE SLOTS      round trip over two rings, never parking
-//	ringway default SIZE SLOTS  round trip, the default wait strategy
-//	ringway parked SIZE SLOTS   round trip, parking as soon as a call would block
+//	KIND tp SIZE SLOTS        one way, TryPush and TryPop, polling when refused
+//	KIND place SIZE SLOTS     one way, Reserve and Commit, Peek and Release, every byte written and read
+//	KIND batch SIZE SLOTS     one way, TryPushN and TryPopN of 32; batch8, batch256 of as many
+//	mpmc pack SIZE SLOTS      the same with 32 elements a block, SLOTS of them altogether; pack8, pack256
+//	KIND rtt SIZE SLOTS       round trip over two rings, polling the Try calls
+//	KIND default SIZE SLOTS   round trip, Push and Pop with the default wait strategy
+//	KIND spin SIZE SLOTS      round trip, Push and Pop that never park
+//	KIND parked SIZE SLOTS    round trip, parking as soon as a call would block
+//	KIND rtt-timed …          and so on with the others: the same, each trip timed
+//	KIND paced SIZE RATE      one way at RATE elements a second, each timed from when it was due; paced-spin never parks
+//	KIND idle                 nothing comes for N milliseconds; the consumer waits as by default
 func init() {
 	for _, slots := range []int{1024, 65536} {
 		registerRings[elem8](slots)
@@ -35,63 +40,127 @@ func init() {
 	}
 }
 
-func registerRings[T elem8 | elem64 | elem256](slots int) {
-	spec, err := ring.Spec[T](layout.SPSC, slots)
+func registerRings[T element](slots int) {
+	rings := ringsOf[T]{"ringway", specOf[T](layout.SPSC, slots), slots}
+	rings.register()
+	rings = ringsOf[T]{"mpmc", specOf[T](layout.MPMC, slots), slots}
+	rings.register()
+	for _, k := range Batches {
+		spec := rings.spec
+		spec.Pack, spec.Cap = k, max(slots/k, 2)
+		ringsOf[T]{"mpmc", spec, slots}.add("pack"+suffix(k), oneWay[T](k))
+	}
+}
+
+func specOf[T any](k layout.Kind, slots int) layout.Spec {
+	spec, err := ring.Spec[T](k, slots)
 	if err != nil {
 		panic(err) // a scenario that cannot be is a bug
 	}
-	add := func(what string, attach func(side Side, seg [2]*shm.Segment) (func(int), error)) {
-		name := fmt.Sprintf("ringway %s %d %d", what, spec.Elem.Size, slots)
-		RegisterScenario(Scenario{Name: name, Attach: func(side Side, dir string, _ []byte) (func(int), error) {
-			var seg [2]*shm.Segment
-			for i := range seg {
-				path := filepath.Join(dir, fmt.Sprintf("%s-%d-%d.%d.ring", what, spec.Elem.Size, slots, i))
-				if seg[i], err = shm.OpenOrCreate(path, spec, 0o600); err != nil {
-					return nil, err
-				}
+	return spec
+}
+
+// ringsOf is the rings of the scenarios of one kind, element and size.
+type ringsOf[T element] struct {
+	kind  string
+	spec  layout.Spec
+	slots int
+}
+
+// work is a scenario on its rings: what Scenario.Time returns.
+type work func(side Side, seg []*shm.Segment) (func(int) []int64, error)
+
+// add registers a scenario that goes one way, addTrips one that goes there and back.
+func (r ringsOf[T]) add(what string, w work)      { addRings(r.name(what), r.spec, 1, w) }
+func (r ringsOf[T]) addTrips(what string, w work) { addRings(r.name(what), r.spec, 2, w) }
+
+func (r ringsOf[T]) name(what string) string {
+	return fmt.Sprintf("%s %s %d %d", r.kind, what, r.spec.Elem.Size, r.slots)
+}
+
+// addRings registers a scenario over one or two rings.
+func addRings(name string, spec layout.Spec, rings int, w work) {
+	RegisterScenario(Scenario{Name: name, Time: func(side Side, dir string, _ []byte) (func(int) []int64, error) {
+		seg := make([]*shm.Segment, rings)
+		for i := range seg {
+			path := filepath.Join(dir, fmt.Sprintf("%s.%d.ring", strings.ReplaceAll(name, " ", "-"), i))
+			var err error
+			if seg[i], err = shm.OpenOrCreate(path, spec, 0o600); err != nil {
+				return nil, err
 			}
-			return attach(side, seg)
-		}})
+		}
+		return w(side, seg)
+	}})
+}
+
+func (r ringsOf[T]) register() {
+	r.add("tp", oneWay[T](1))
+	r.add("place", inPlace[T]())
+	for _, k := range Batches {
+		r.add("batch"+suffix(k), oneWay[T](k))
 	}
-	add("tp", oneWay[T](1))
-	add("place", inPlace[T]())
-	add("batch", oneWay[T](32))
-	add("rtt", roundTrip[T](&ring.Options{Spin: -1}))
-	add("default", roundTrip[T](nil))
-	add("parked", roundTrip[T](&ring.Options{Spin: 1}))
+	if r.slots > 1024 {
+		return // latency is that of an almost empty ring
+	}
+	r.addTrips("rtt", roundTrip(pollThereAndBack[T], nil, &ring.Options{Spin: -1}))
+	r.addTrips("rtt-timed", roundTrip(pollThereAndBack[T], pollThereAndBackTimed[T], &ring.Options{Spin: -1}))
+	for what, o := range map[string]*ring.Options{"spin": {Spin: -1}, "default": nil, "parked": {Spin: 1}} {
+		r.addTrips(what, roundTrip(waitThereAndBack[T], nil, o))
+		r.addTrips(what+"-timed", roundTrip(waitThereAndBack[T], waitThereAndBackTimed[T], o))
+	}
+	for _, rate := range r.rates() {
+		addRings(fmt.Sprintf("%s paced %d %d", r.kind, r.spec.Elem.Size, rate), r.spec, 1, paced[T](nil, rate))
+		addRings(fmt.Sprintf("%s paced-spin %d %d", r.kind, r.spec.Elem.Size, rate), r.spec, 1, paced[T](&ring.Options{Spin: -1}, rate))
+	}
+	if r.spec.Elem.Size == 8 {
+		addRings(r.kind+" idle", r.spec, 1, idle[T])
+	}
+}
+
+// rates is those at which this ring is measured.
+func (r ringsOf[T]) rates() []int {
+	if r.spec.Elem.Size != fixedRateSize {
+		return nil
+	}
+	return Rates
+}
+
+// untimed is work that times nothing.
+func untimed(do func(n int), err error) (func(int) []int64, error) {
+	return func(n int) []int64 { do(n); return nil }, err
 }
 
 // oneWay is a stream from the producer to the consumer in batches.
-func oneWay[T elem8 | elem64 | elem256](batch int) func(Side, [2]*shm.Segment) (func(int), error) {
-	return func(side Side, seg [2]*shm.Segment) (func(int), error) {
+func oneWay[T element](batch int) work {
+	return func(side Side, seg []*shm.Segment) (func(int) []int64, error) {
 		if side == ProducerSide {
 			p, err := ring.NewProducer[T](seg[0], nil)
 			if batch > 1 {
-				return func(n int) { pushBatches(p, n, batch) }, err
+				return untimed(func(n int) { pushBatches(p, n, batch) }, err)
 			}
-			return func(n int) { pushEach(p, n) }, err
+			return untimed(func(n int) { pushEach(p, n) }, err)
 		}
 		c, err := ring.NewConsumer[T](seg[0], nil)
 		if batch > 1 {
-			return func(n int) { popBatches(c, n, batch) }, err
+			return untimed(func(n int) { popBatches(c, n, batch) }, err)
 		}
-		return func(n int) { popEach(c, n) }, err
+		return untimed(func(n int) { popEach(c, n) }, err)
 	}
 }
 
 // inPlace is a stream of elements that both sides touch whole, in the ring.
-func inPlace[T elem8 | elem64 | elem256]() func(Side, [2]*shm.Segment) (func(int), error) {
-	return func(side Side, seg [2]*shm.Segment) (func(int), error) {
+func inPlace[T element]() work {
+	return func(side Side, seg []*shm.Segment) (func(int) []int64, error) {
 		if side == ProducerSide {
 			p, err := ring.NewProducer[T](seg[0], nil)
-			return func(n int) { pushInPlace(p, n) }, err
+			return untimed(func(n int) { pushInPlace(p, n) }, err)
 		}
 		c, err := ring.NewConsumer[T](seg[0], nil)
-		return func(n int) { popInPlace(c, n) }, err
+		return untimed(func(n int) { popInPlace(c, n) }, err)
 	}
 }
 
-func pushEach[T elem8 | elem64 | elem256](p *ring.Producer[T], n int) {
+func pushEach[T element](p *ring.Producer[T], n int) {
 	var v T
 	for i := range n {
 		v[0] = uint64(i)
@@ -100,7 +169,7 @@ func pushEach[T elem8 | elem64 | elem256](p *ring.Producer[T], n int) {
 	}
 }
 
-func popEach[T elem8 | elem64 | elem256](c *ring.Consumer[T], n int) {
+func popEach[T element](c *ring.Consumer[T], n int) {
 	for i := 0; i < n; {
 		v, err := c.TryPop()
 		if err != nil {
@@ -113,7 +182,7 @@ func popEach[T elem8 | elem64 | elem256](c *ring.Consumer[T], n int) {
 	}
 }
 
-func pushBatches[T elem8 | elem64 | elem256](p *ring.Producer[T], n, batch int) {
+func pushBatches[T element](p *ring.Producer[T], n, batch int) {
 	vs := make([]T, batch)
 	for i := 0; i < n; {
 		k := min(batch, n-i)
@@ -128,7 +197,7 @@ func pushBatches[T elem8 | elem64 | elem256](p *ring.Producer[T], n, batch int) 
 	}
 }
 
-func popBatches[T elem8 | elem64 | elem256](c *ring.Consumer[T], n, batch int) {
+func popBatches[T element](c *ring.Consumer[T], n, batch int) {
 	vs := make([]T, batch)
 	for i := 0; i < n; {
 		k, _ := c.TryPopN(vs)
@@ -141,74 +210,7 @@ func popBatches[T elem8 | elem64 | elem256](c *ring.Consumer[T], n, batch int) {
 	}
 }
 
-// roundTrip sends each element there and back, through the blocking calls unless
-// the options say never to park.
-func roundTrip[T elem8 | elem64 | elem256](o *ring.Options) func(Side, [2]*shm.Segment) (func(int), error) {
-	spinning := o != nil && o.Spin < time.Duration(0)
-	return func(side Side, seg [2]*shm.Segment) (func(int), error) {
-		p, err := ring.NewProducer[T](seg[side], o)
-		if err != nil {
-			return nil, err
-		}
-		c, err := ring.NewConsumer[T](seg[1-side], o)
-		if err != nil {
-			return nil, err
-		}
-		if spinning {
-			return func(n int) { pollThereAndBack(p, c, side, n) }, nil
-		}
-		return func(n int) { waitThereAndBack(p, c, side, n) }, nil
-	}
-}
-
-// pollThereAndBack has no calls but those it measures, so that nothing else copies the element.
-func pollThereAndBack[T elem8 | elem64 | elem256](p *ring.Producer[T], c *ring.Consumer[T], side Side, n int) {
-	var v T
-	var err error
-	for i := range n {
-		if side == ProducerSide {
-			v[0] = uint64(i)
-			for p.TryPush(v) != nil {
-				order.Pause()
-			}
-		}
-		for v, err = c.TryPop(); err != nil; v, err = c.TryPop() {
-			order.Pause()
-		}
-		if v[0] != uint64(i) {
-			panic(fmt.Sprintf("round trip %d carries %d", i, v[0]))
-		}
-		if side == ConsumerSide {
-			for p.TryPush(v) != nil {
-				order.Pause()
-			}
-		}
-	}
-}
-
-func waitThereAndBack[T elem8 | elem64 | elem256](p *ring.Producer[T], c *ring.Consumer[T], side Side, n int) {
-	ctx := context.Background()
-	var v T
-	var err error
-	for i := range n {
-		if side == ProducerSide {
-			v[0] = uint64(i)
-			if err := p.Push(ctx, v); err != nil {
-				panic(err)
-			}
-		}
-		if v, err = c.Pop(ctx); err != nil || v[0] != uint64(i) {
-			panic(fmt.Sprintf("round trip %d carries %d: %v", i, v[0], err))
-		}
-		if side == ConsumerSide {
-			if err := p.Push(ctx, v); err != nil {
-				panic(err)
-			}
-		}
-	}
-}
-
-func pushInPlace[T elem8 | elem64 | elem256](p *ring.Producer[T], n int) {
+func pushInPlace[T element](p *ring.Producer[T], n int) {
 	for i := range n {
 		v, err := p.Reserve()
 		for err != nil {
@@ -217,13 +219,15 @@ func pushInPlace[T elem8 | elem64 | elem256](p *ring.Producer[T], n int) {
 		for k := range len(*v) {
 			(*v)[k] = uint64(i)
 		}
-		if err := p.Commit(); err != nil {
+		for err = p.Commit(); err == ring.ErrFull; err = p.Commit() { // an MPMC ring says so only here
+		}
+		if err != nil {
 			panic(err)
 		}
 	}
 }
 
-func popInPlace[T elem8 | elem64 | elem256](c *ring.Consumer[T], n int) {
+func popInPlace[T element](c *ring.Consumer[T], n int) {
 	for i := 0; i < n; {
 		v, err := c.Peek()
 		if err != nil {

@@ -1,0 +1,138 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"ringway/layout"
+	"ringway/ring"
+	"ringway/shm"
+)
+
+// The scenarios of messages, KIND ringway (SPSC, RING bytes) or mpmc (RING messages):
+//
+//	KIND msg copy SIZE RING          one way, TryPush from and TryPop into memory of one's own
+//	KIND msg place SIZE RING         one way, Reserve and Commit, Peek and Release, every byte written and read
+//	KIND msg rtt SIZE RING           round trip, TryPush and TryPop; default: Push and Pop
+//	memcpy SIZE                      one core copies messages from one place to another, through no ring
+func init() {
+	for _, size := range MsgSizes {
+		for _, capacity := range MsgRings(size) {
+			spec, err := ring.MsgSpec(layout.SPSC, capacity, 0)
+			registerMsgs("ringway", size, capacity, spec, err)
+		}
+		if size <= 64<<10 {
+			spec, err := ring.MsgSpec(layout.MPMC, mpmcMessages, size)
+			spec.Seats = 4 // each has a block of its own
+			registerMsgs("mpmc", size, mpmcMessages, spec, err)
+		}
+		Register(fmt.Sprintf("memcpy %d", size), 0, memcpy(size), func([]byte, int) {})
+	}
+}
+
+func registerMsgs(kind string, size, capacity int, spec layout.Spec, err error) {
+	if err != nil {
+		panic(err) // a scenario that cannot be is a bug
+	}
+	add := func(what string, rings int, w work) {
+		addRings(fmt.Sprintf("%s msg %s %d %d", kind, what, size, capacity), spec, rings, w)
+	}
+	add("copy", 1, oneWayMsgs(size, pushCopies, popCopies))
+	add("place", 1, oneWayMsgs(size, pushPlaced, popPlaced))
+	add("rtt", 2, msgTrips(size, &ring.Options{Spin: -1}))
+	add("default", 2, msgTrips(size, nil))
+}
+
+func oneWayMsgs(size int, push func(*ring.MsgProducer, int, int), pop func(*ring.MsgConsumer, int, int)) work {
+	return func(side Side, seg []*shm.Segment) (func(int) []int64, error) {
+		if side == ProducerSide {
+			p, err := ring.NewMsgProducer(seg[0], nil)
+			return untimed(func(n int) { push(p, size, n) }, err)
+		}
+		c, err := ring.NewMsgConsumer(seg[0], nil)
+		return untimed(func(n int) { pop(c, size, n) }, err)
+	}
+}
+
+// message is size bytes that begin with a number.
+func message(size int) []byte {
+	m := make([]byte, size)
+	fill(m)
+	return m
+}
+
+func pushCopies(p *ring.MsgProducer, size, n int) {
+	m := message(size)
+	for i := range n {
+		binary.LittleEndian.PutUint64(m, uint64(i))
+		for p.TryPush(m) != nil {
+		}
+	}
+}
+
+func popCopies(c *ring.MsgConsumer, size, n int) {
+	m := make([]byte, 0, size)
+	var err error
+	for i := range n {
+		for m, err = c.TryPop(m[:0]); err != nil; m, err = c.TryPop(m[:0]) {
+		}
+		checkNumber(m, size, i)
+	}
+	if want := message(size); n > 0 && !bytes.Equal(m[8:], want[8:]) {
+		panic("the last message arrived changed")
+	}
+}
+
+func checkNumber(m []byte, size, i int) {
+	if len(m) != size || binary.LittleEndian.Uint64(m) != uint64(i) {
+		panic(fmt.Sprintf("message %d has %d bytes and carries %d", i, len(m), binary.LittleEndian.Uint64(m)))
+	}
+}
+
+func pushPlaced(p *ring.MsgProducer, size, n int) {
+	for i := range n {
+		m, err := p.Reserve(size)
+		for err != nil {
+			m, err = p.Reserve(size)
+		}
+		fill(m)
+		binary.LittleEndian.PutUint64(m, uint64(i))
+		for err = p.Commit(size); err == ring.ErrFull; err = p.Commit(size) { // an MPMC ring says so only here
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+}
+
+func popPlaced(c *ring.MsgConsumer, size, n int) {
+	m := message(size)
+	binary.LittleEndian.PutUint64(m, 0)
+	rest := sum(m)
+	for i := range n {
+		m, err := c.Peek()
+		for err != nil {
+			m, err = c.Peek()
+		}
+		checkNumber(m, size, i)
+		if got := sum(m); got != rest+uint64(i) {
+			panic(fmt.Sprintf("message %d arrived changed", i))
+		}
+		c.Release()
+	}
+}
+
+// memcpy copies on the producer's core alone, between two places as far apart as the ends of a ring.
+func memcpy(size int) func([]byte, int) {
+	rings := MsgRings(size)
+	span := max(rings[0]/size, 2)
+	return func(_ []byte, n int) {
+		from, to := message(size), slices.Repeat(message(size), span)
+		for i := range n {
+			at := i % span * size
+			copy(to[at:at+size], from)
+		}
+	}
+}
