@@ -28,7 +28,7 @@ func benchmark(b *testing.B) {
 	if err != nil {
 		b.Skip(err)
 	}
-	r, err := NewRunner(b.Context(), cpus)
+	r, err := NewRunner(b.Context(), cpus, true)
 	if err != nil {
 		b.Fatal(err)
 	}

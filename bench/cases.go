@@ -91,7 +91,7 @@ func elementCases(kind, name string) (cs []Case) {
 		}
 		cs = append(cs, latencyCases(kind, name, size)...)
 	}
-	idle := Case{Name: kind + "/Idle", What: Idle, Size: 8, Slots: 1024, N: 400, Sides: 2, Sleeps: true}
+	idle := Case{Name: kind + "/Idle", What: Idle, Size: 8, Slots: 1024, N: 300, Sides: 2, Sleeps: true}
 	return append(cs, idle.by(name+" idle"))
 }
 

@@ -1,11 +1,17 @@
 package bench
 
-import "embed"
+import (
+	"embed"
+	"errors"
+)
 
 // nativeSource is the C and C++ peer: rigtorp-style and slot-word rings, a bare futex ping-pong, the raw line probe.
 //
 //go:embed native/*.cpp native/*.c native/*.h
 var nativeSource embed.FS
+
+// ErrNoCompiler says that the native peers cannot be built here.
+var ErrNoCompiler = errors.New("bench: the native peers need g++, which is not installed: install g++ or leave them out")
 
 // NativeResult is one run of a native command.
 type NativeResult struct {

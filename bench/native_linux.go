@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -17,9 +16,6 @@ import (
 
 	"ringway/internal/child"
 )
-
-// ErrNoCompiler says that the native peers cannot be built here.
-var ErrNoCompiler = errors.New("bench: the native peers need g++, which is not installed: install g++ or leave them out")
 
 // nativeFlags are those of the compiler.
 var nativeFlags = []string{"-O3", "-march=native", "-Wall", "-Wextra"}

@@ -87,7 +87,7 @@ func StartSides(cpus []int, sides, size int) (*Pair, error) {
 		size = max(size, s.Bytes)
 	}
 	size += controlBytes + streamMax
-	dir, err := os.MkdirTemp("/dev/shm", "ringway-bench-")
+	dir, err := os.MkdirTemp("/dev/shm", fmt.Sprintf("ringway-bench-%d-", os.Getpid()))
 	if err != nil {
 		return nil, fmt.Errorf("bench: no shared memory directory: %w", err)
 	}
@@ -143,7 +143,11 @@ func (p *Pair) start(i int, mem *os.File, size int) error {
 	return err
 }
 
-// Close ends both sides.
+// Hide removes the files of the scenarios measured so far, which the sides have open: who is killed from now on leaves
+// nothing behind. No other scenario can be measured afterwards.
+func (p *Pair) Hide() error { return os.RemoveAll(p.dir) }
+
+// Close ends all sides.
 func (p *Pair) Close() error {
 	for _, s := range p.side {
 		if s.cmd != nil && s.cmd.Process != nil {

@@ -25,6 +25,9 @@ func (p *Pair) Close() error { return nil }
 // Crowded returns false here.
 func (p *Pair) Crowded() bool { return false }
 
+// Hide does nothing here.
+func (p *Pair) Hide() error { return nil }
+
 // Kill does nothing here.
 func (p *Pair) Kill() {}
 

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -20,13 +21,19 @@ type Runner struct {
 }
 
 // NewRunner starts what the cases share. cpus are at least two, of which the first producer and the first consumer get
-// the first two. The native peer is left out, with a Note, if there is no compiler.
-func NewRunner(ctx context.Context, cpus []int) (*Runner, error) {
+// the first two. The native peer is left out if it is not wanted or, with a Note, if there is no compiler.
+func NewRunner(ctx context.Context, cpus []int, native bool) (*Runner, error) {
 	r := &Runner{cpus: cpus}
+	if !native {
+		return r, nil
+	}
 	path, err := BuildNative(ctx)
-	if err != nil {
+	if errors.Is(err, ErrNoCompiler) {
 		r.Note = err.Error()
-		return r, ctx.Err()
+		return r, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	r.native, err = StartNative(path, [2]int(cpus))
 	return r, err
@@ -69,8 +76,9 @@ func (r *Runner) Start(c Case) (*Run, error) {
 		c.By = slices.DeleteFunc(slices.Clone(c.By), func(e Entrant) bool { return e.Native != "" })
 	}
 	run := &Run{Case: c, Discarded: map[string]int{}, r: r, pair: pair, cells: map[cellKey]*cell{}, rounds: map[Class]int{}}
+	n := run.Case.N
 	if c.What == Idle {
-		return run, nil
+		run.Case.N = 1
 	}
 	for range warmUps {
 		for _, e := range c.By {
@@ -80,7 +88,8 @@ func (r *Runner) Start(c Case) (*Run, error) {
 			}
 		}
 	}
-	return run, nil
+	run.Case.N = n
+	return run, pair.Hide()
 }
 
 // Close ends the processes of the case.

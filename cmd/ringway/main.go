@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"ringway/bench"
 )
 
 // Exit statuses of every verb.
@@ -20,7 +22,10 @@ const (
 	exitUsage  = 2
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	bench.ChildMain()
+	os.Exit(run(os.Args[1:]))
+}
 
 func run(args []string) int {
 	// Notified, not ignored: a write to a closed pipe is an error that a verb
@@ -80,7 +85,7 @@ is 0 for done, 1 for failed, 2 for wrong use.`,
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(createCmd(), lsCmd(), statCmd(), sendCmd(), recvCmd(), tailCmd(),
-		checkCmd(), reapCmd(), shutdownCmd(), rmCmd(), demoCmd(), labCmd())
+		checkCmd(), reapCmd(), shutdownCmd(), rmCmd(), demoCmd(), benchCmd(), labCmd())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.SetHelpCommand(helpCmd())
 	root.InitDefaultCompletionCmd()

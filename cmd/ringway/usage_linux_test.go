@@ -105,6 +105,18 @@ func TestWrongUse(t *testing.T) {
 		{"check", "NAME is missing"},
 		{"reap", "NAME is missing"},
 		{"shutdown", "NAME is missing"},
+		{"bench Nothing", "no case matches"},
+		{"bench SPSC/(", "missing closing"},
+		{"bench --cpus 0", "is one CPU"},
+		{"bench --cpus a,b", "are no CPUs"},
+		{"bench --cpus 0,", "are no CPUs"},
+		{"bench --cpus 1,1", "CPU 1 twice"},
+		{"bench --cpus 0,65535", "CPU 65535 may not be used"},
+		{"bench --samples 0", "--samples 0 is out of range"},
+		{"bench --limit 1ns", "--limit 1ns is out of range"},
+		{"bench --with x", "say where to with --html"},
+		{"bench --render", "say where to with --html"},
+		{"bench --render --html _", "name reports to draw"},
 	} {
 		args := strings.Fields(strings.ReplaceAll(test.args, "_", path))
 		a := call(t, "", args...).want(t, test.args, exitUsage, test.says)
@@ -123,7 +135,7 @@ func TestWrongUse(t *testing.T) {
 
 // Each verb explains itself, with an example, on standard output.
 func TestHelp(t *testing.T) {
-	for _, verb := range []string{"create", "ls", "stat", "send", "recv", "tail", "check", "reap", "shutdown", "rm"} {
+	for _, verb := range []string{"create", "ls", "stat", "send", "recv", "tail", "check", "reap", "shutdown", "rm", "bench"} {
 		a := call(t, "", verb, "--help").ok(t, verb)
 		for _, part := range []string{"Usage:\n  ringway " + verb, "Examples:\n  ", "ringway " + verb, "Flags:\n"} {
 			if !strings.Contains(a.stdout, part) {
