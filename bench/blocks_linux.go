@@ -22,7 +22,7 @@ func init() {
 func registerVyukov[T element](size, slots int) {
 	RegisterScenario(Scenario{Name: fmt.Sprintf("vyukov tp %d %d", size, slots),
 		Attach: func(side Side, dir string, _ []byte) (func(int), error) {
-			q, err := openVyukov[T](side, filepath.Join(dir, fmt.Sprintf("vyukov-%d", size)), slots)
+			q, err := openVyukov[T](side, filepath.Join(dir, fmt.Sprintf("vyukov-%d-%d", size, slots)), slots)
 			if side == ConsumerSide {
 				return func(n int) { popVyukov(q, n) }, err
 			}

@@ -97,7 +97,7 @@ func elementCases(kind, name string) (cs []Case) {
 
 // crowdCases have two processes on each side. N is a multiple of the batch times the sides.
 func crowdCases(c Case, at string) []Case {
-	c.Sides, c.N = 4, 1<<20
+	c.Sides, c.N = 4, 1<<18
 	return []Case{
 		c.with("MPMC/2P2C/Single").by("mpmc many"+at).other("vyukov", "vyukov many"+at),
 		c.with("MPMC/2P2C/Batch32").by("mpmc many-pack" + at),

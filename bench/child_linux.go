@@ -104,12 +104,12 @@ func (c *sideMain) sample(cmd command) (r reply) {
 	if err != nil {
 		return reply{Err: err.Error()}
 	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
 	if cmd.FIFO {
 		realtime(true)
 		defer realtime(false)
 	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	c.meet()
 	r.Before = c.probe(cmd.Trips)
 	if cmd.Stream > 0 {

@@ -12,7 +12,7 @@ import (
 )
 
 // The scenarios of several producers and consumers on one ring. Where sides share a CPU, whoever cannot go on yields it
-// (sched_yield) at once; without that each would spin away the time slice of the one it waits for.
+// (sched_yield) after some tries; without that each would spin away the time slice of the one it waits for.
 //
 //	mpmc many SIZE SLOTS        TryPush and TryPop
 //	mpmc many-pack SIZE SLOTS   32 elements a block
@@ -36,7 +36,7 @@ func registerMany[T element](slots int) {
 	addRings(fmt.Sprintf("mpmc many-wait %d %d", size, slots), spec, 1, many[T](0))
 	RegisterScenario(Scenario{Name: fmt.Sprintf("vyukov many %d %d", size, slots),
 		Attach: func(side Side, dir string, _ []byte) (func(int), error) {
-			q, err := openVyukov[T](side, filepath.Join(dir, "vyukov-many"), slots)
+			q, err := openVyukov[T](side, filepath.Join(dir, fmt.Sprintf("vyukov-many-%d-%d", size, slots)), slots)
 			if side.Role() == ProducerSide {
 				return func(n int) { pushManyVyukov(q, side, n) }, err
 			}

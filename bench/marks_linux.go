@@ -24,24 +24,38 @@ func (s *seen) next(m uint64) {
 	s[who] = i
 }
 
+// patience is how many tries in vain a side makes before it yields its CPU to the other one on it.
+const patience = 64
+
+// stuck counts tries in vain.
+type stuck int
+
+func (s *stuck) retry() {
+	if *s++; *s%patience == 0 {
+		yield()
+	}
+}
+
 // The loops below differ in one call each; it is not passed in, so that nothing but it is measured.
 
 func pushMany[T element](p *ring.Producer[T], side Side, n int) {
+	var wait stuck
 	var v T
 	for i := range n {
 		v[0] = mark(side, i)
 		for p.TryPush(v) != nil {
-			yield()
+			wait.retry()
 		}
 	}
 }
 
 func popMany[T element](c *ring.Consumer[T], n int) {
+	var wait stuck
 	var s seen
 	for i := 0; i < n; {
 		v, err := c.TryPop()
 		if err != nil {
-			yield()
+			wait.retry()
 			continue
 		}
 		s.next(v[0])
@@ -73,27 +87,30 @@ func popManyWaiting[T element](c *ring.Consumer[T], n int) {
 }
 
 func pushManyVyukov[T element](q *vyukov[T], side Side, n int) {
+	var wait stuck
 	var v T
 	for i := range n {
 		v[0] = mark(side, i)
 		for !q.push(&v) {
-			yield()
+			wait.retry()
 		}
 	}
 }
 
 func popManyVyukov[T element](q *vyukov[T], n int) {
+	var wait stuck
 	var v T
 	var s seen
 	for range n {
 		for !q.pop(&v) {
-			yield()
+			wait.retry()
 		}
 		s.next(v[0])
 	}
 }
 
 func pushManyBatches[T element](p *ring.Producer[T], side Side, n, batch int) {
+	var wait stuck
 	vs := make([]T, batch)
 	for i := 0; i < n; {
 		k := min(batch, n-i)
@@ -103,7 +120,7 @@ func pushManyBatches[T element](p *ring.Producer[T], side Side, n, batch int) {
 		for left := vs[:k]; len(left) > 0; {
 			m, err := p.TryPushN(left)
 			if err != nil {
-				yield()
+				wait.retry()
 			}
 			left = left[m:]
 		}
@@ -113,12 +130,13 @@ func pushManyBatches[T element](p *ring.Producer[T], side Side, n, batch int) {
 
 // popManyBatches takes no more than n, or another consumer would wait for what this one took.
 func popManyBatches[T element](c *ring.Consumer[T], n, batch int) {
+	var wait stuck
 	vs := make([]T, batch)
 	var s seen
 	for i := 0; i < n; {
 		k, err := c.TryPopN(vs[:min(batch, n-i)])
 		if err != nil {
-			yield()
+			wait.retry()
 		}
 		for j := range k {
 			s.next(vs[j][0])

@@ -66,7 +66,7 @@ func TwoCPUs() ([2]int, error) {
 }
 
 // hangLimit ends a run whose two sides do not finish: a lost message would otherwise spin for ever.
-const hangLimit = 60 * time.Second
+const hangLimit = 3 * time.Minute
 
 // StartPair starts two sides with size bytes of shared memory; 0 is enough for every scenario registered so far. The
 // program must call ChildMain first in its main or TestMain, after its scenarios are registered.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // rawTrips is how many raw round trips one probe takes.
@@ -66,6 +67,12 @@ type cellKey struct {
 // warmUps is how many samples of each entrant are thrown away at first: pages, caches and branch predictors are cold.
 const warmUps = 2
 
+// longSample is what a sample should take at most. shortRun is what its operations are a multiple of, for the sake of batches.
+const (
+	longSample = 30 * time.Millisecond
+	shortRun   = 512
+)
+
 // Start starts fresh processes for a case, so that no case inherits another's memory. Close ends them.
 func (r *Runner) Start(c Case) (*Run, error) {
 	pair, err := StartSides(r.cpus, c.Sides, 0)
@@ -76,20 +83,38 @@ func (r *Runner) Start(c Case) (*Run, error) {
 		c.By = slices.DeleteFunc(slices.Clone(c.By), func(e Entrant) bool { return e.Native != "" })
 	}
 	run := &Run{Case: c, Discarded: map[string]int{}, r: r, pair: pair, cells: map[cellKey]*cell{}, rounds: map[Class]int{}}
-	n := run.Case.N
-	if c.What == Idle {
-		run.Case.N = 1
+	if err := run.warmUp(); err != nil {
+		_ = pair.Close()
+		return nil, err
 	}
+	return run, pair.Hide()
+}
+
+// warmUp attaches everybody, throws the first samples away, and makes the others shorter if one would take so long that the
+// placement hardly lasts.
+func (run *Run) warmUp() error {
+	c := run.Case
+	if c.What == Idle {
+		run.Case.N = 1 // enough to attach
+	}
+	slowest := 0.0 // ns per operation
 	for range warmUps {
+		slowest = 0
 		for _, e := range c.By {
-			if _, err := run.entry(e); err != nil {
-				_ = pair.Close()
-				return nil, err
+			one, err := run.entry(e)
+			if err != nil {
+				return err
+			}
+			if one.plain != nil {
+				slowest = max(slowest, one.plain.Ns)
 			}
 		}
 	}
-	run.Case.N = n
-	return run, pair.Hide()
+	run.Case.N = c.N
+	if limit := float64(longSample) / slowest; !c.Sleeps && c.What != OneWay && float64(c.N) > limit {
+		run.Case.N = max(int(limit)/shortRun*shortRun, shortRun)
+	}
+	return nil
 }
 
 // Close ends the processes of the case.

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,14 +15,16 @@ func TestScenarios(t *testing.T) {
 		case strings.HasPrefix(name, "test/"), strings.Contains(name, "65536") && !strings.Contains(name, "msg"),
 			strings.Contains(name, "8388608"), strings.Contains(name, "16777216"), strings.Contains(name, "1048576"):
 			continue
-		case strings.Contains(name, " many"):
-			p = crowd
 		case strings.HasSuffix(name, " idle"):
 			n = 10
-		case strings.Contains(name, "parked"):
+		case strings.Contains(name, "many-wait"): // each wait may cost a wake-up, on a machine that has others to run
+			p, n = crowd, 128
+		case strings.Contains(name, " many"):
+			p, n = crowd, 3200 // more than the ring holds
+		case hasAny(name, "rtt", "parked", "default", "spin"):
 			n = 32
 		case strings.HasSuffix(name, " 1024"):
-			n = 3200 // more than the ring holds
+			n = 3200
 		}
 		s, err := p.Measure(Request{Scenario: name, N: n, Trips: 20, Stream: 1})
 		if err != nil {
@@ -35,6 +38,10 @@ func TestScenarios(t *testing.T) {
 			t.Errorf("%s: %d of %d operations timed", name, s.Latency.TotalCount(), n)
 		}
 	}
+}
+
+func hasAny(s string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(s, p) })
 }
 
 func startSides(t *testing.T, n int) *Pair {
