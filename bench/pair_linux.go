@@ -132,7 +132,9 @@ func (p *Pair) start(i int, mem *os.File, size int) error {
 	}
 	c := exec.Command(exe)
 	c.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %t %d %d %s", childEnv, i, len(p.side), p.Crowded(), p.cpus[i%len(p.cpus)], size, p.dir),
-		"GODEBUG=asyncpreemptoff=1") // the poll loops never give way, a signal every 10 ms would only be noise
+		// The poll loops never give way: a signal every 10 ms would only be noise, and a runtime that saw that it is pinned and
+		// took processors away would stop the world for as long as somebody polls.
+		"GODEBUG=asyncpreemptoff=1,updatemaxprocs=0")
 	c.ExtraFiles = []*os.File{cr, rw, mem}
 	c.Stdout, c.Stderr = os.Stderr, os.Stderr
 	c.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true} // an interrupt at the terminal is the owner's
