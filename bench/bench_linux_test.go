@@ -18,9 +18,10 @@ func BenchmarkMPMC(b *testing.B)    { benchmark(b) }
 func BenchmarkMsg(b *testing.B)     { benchmark(b) }
 func BenchmarkMsgMPMC(b *testing.B) { benchmark(b) }
 
-// sayMachine prints lines that benchstat takes for the configuration of the run.
+// sayMachine prints what benchstat takes for the configuration of the run, and so must be the same in the next one, and
+// the cost of the clock, which it must not take for that.
 var sayMachine = sync.OnceFunc(func() {
-	fmt.Printf("machine: %s\nclock-ns: %.1f\n", Machine(), ClockCost())
+	fmt.Printf("machine: %s\nOne reading of the clock takes %.1f ns.\n", Machine(), ClockCost())
 })
 
 func benchmark(b *testing.B) {
