@@ -23,12 +23,17 @@ const childEnv = "RINGWAY_BENCH_SIDE"
 // ChildMain does not return in a process that StartPair started; everywhere else it returns at once. Call it first in
 // main or TestMain.
 func ChildMain() {
-	v := os.Getenv(childEnv)
-	if v == "" {
+	first, second := os.Getenv(childEnv), os.Getenv(secondEnv)
+	var err error
+	switch {
+	case first != "":
+		err = (&sideMain{}).serve(first)
+	case second != "":
+		err = serveSecond(second)
+	default:
 		return
 	}
-	c := sideMain{}
-	if err := c.serve(v); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -24,14 +24,14 @@ func (s *seen) next(m uint64) {
 	s[who] = i
 }
 
-// patience is how many tries in vain a side makes before it yields its CPU to the other one on it.
-const patience = 64
+// triesBeforeYield is how many tries in vain a side makes before it yields its CPU to the other one on it.
+const triesBeforeYield = 64
 
 // stuck counts tries in vain.
 type stuck int
 
 func (s *stuck) retry() {
-	if *s++; *s%patience == 0 {
+	if *s++; *s%triesBeforeYield == 0 {
 		yield()
 	}
 }

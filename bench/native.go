@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// nativeSource is the C and C++ peer: rigtorp-style and slot-word rings, a bare futex ping-pong, the raw line probe.
+// nativeSource is the C and C++ peer: rigtorp-style and slot-word rings, Vyukov's queue, a bare futex ping-pong, the raw line probe.
 //
 //go:embed native/*.cpp native/*.c native/*.h
 var nativeSource embed.FS

@@ -69,7 +69,12 @@ func compileNative(ctx context.Context, gxx, dir, path string) error {
 	if err := os.CopyFS(tmp, nativeSource); err != nil {
 		return err
 	}
-	args := append(append([]string{}, nativeFlags...), "-o", "out", "native/native.cpp", "native/spsc.cpp", "-x", "c", "native/futexpp.c")
+	cpp, err := fs.Glob(nativeSource, "native/*.cpp")
+	if err != nil {
+		return err
+	}
+	args := append(append([]string{}, nativeFlags...), "-o", "out")
+	args = append(append(args, cpp...), "-x", "c", "native/futexpp.c")
 	c := exec.CommandContext(ctx, gxx, args...)
 	c.Dir = tmp
 	if out, err := c.CombinedOutput(); err != nil {

@@ -41,6 +41,11 @@ func TestNativeCommands(t *testing.T) {
 			}
 		}
 	}
+	for _, what := range []string{"tp", "tp2", "rtt"} {
+		for _, size := range []int{8, 64} {
+			cmds = append(cmds, fmt.Sprintf("%s vyukov %d 1024 %d", what, size, 2*count))
+		}
+	}
 	for _, c := range cmds {
 		r, err := n.Run(c)
 		if err != nil {
@@ -70,6 +75,9 @@ func TestNativeRefuses(t *testing.T) {
 		"rtt seq 256 1048576 10":          "too large",
 		"probe 0":                         "n must be",
 		"futexpp":                         "need",
+		"tp2 vyukov 8 1024 11":            "even",
+		"tp2 rigtorp 8 1024 10":           "no such ring",
+		"batch seq 8 1024 10":             "no such ring",
 		"tp seq 8 18446744073709551615 1": "power of two",
 	} {
 		if _, err := n.Do(cmd); err == nil || !strings.Contains(err.Error(), want) {
@@ -117,14 +125,18 @@ func TestNativeLeavesNoOrphan(t *testing.T) {
 	if err != nil {
 		t.Skip("this kernel does not list children: ", err)
 	}
-	var child int
-	if _, err := fmt.Sscan(string(b), &child); err != nil {
-		t.Fatalf("the server has no consumer process: %q", b)
+	children := strings.Fields(string(b))
+	if len(children) != 3 {
+		t.Fatalf("the server has not a consumer and two more for teams: %q", b)
 	}
 	if err := n.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(child, 0); err != syscall.ESRCH { // the server waits for it
-		t.Errorf("consumer %d outlived its server: %v", child, err)
+	for _, c := range children {
+		var child int
+		fmt.Sscan(c, &child)
+		if err := syscall.Kill(child, 0); err != syscall.ESRCH { // the server waits for it
+			t.Errorf("process %d outlived its server: %v", child, err)
+		}
 	}
 }

@@ -3,15 +3,18 @@
 //
 //     native --cpus 0,1
 //     tp rigtorp 64 1024 1000000     one way: design, element size, slots, elements
+//     batch rte 64 1024 1000000      the same through its batch API, 32 a call
 //     rtt seq 8 1024 30000           round trip, spinning with PAUSE
+//     tp2 vyukov 8 1024 1000000      one way, two producers on the first CPU and two consumers on the other, that is
+//     batch2 ...                     oversubscribed: who makes no progress in 64 tries gives the CPU away
 //     futexpp 2000                   round trip, sleeping each time
 //     probe 20000                    raw round trip of two cache lines
 //
 //     ok <ns per op> <probe before> <probe after> <involuntary switches> <verified> <awake>
 //     error <what was wrong>
 //
-// verified counts messages whose first word was right, awake the futex waits that did not sleep. Between commands both
-// processes sleep in the kernel. End of input ends both.
+// verified counts messages whose first word was right, awake the futex waits that did not sleep. Between commands all
+// processes sleep in the kernel. End of input ends them. native --list prints: what, design, size.
 #include "server.h"
 
 #include <cerrno>
@@ -29,7 +32,7 @@
 
 namespace {
 
-constexpr size_t controlBytes = 4096, ringMax = size_t(64) << 20;
+constexpr size_t controlBytes = 4096;
 constexpr unsigned long bracketTrips = 1000;
 
 [[noreturn]] void die(const char *what)
@@ -47,9 +50,11 @@ double now()
 
 struct Process {
 	Side side;
+	unsigned index; // 0, or 1 for who is needed in a team only
+	int second;     // pipe to the other of this side, on index 0
 	Control *ctl;
 	char *mem;
-	uint64_t round = 0;
+	uint64_t round = 0, gathered = 0;
 
 	void map(int fd)
 	{
@@ -66,6 +71,16 @@ struct Process {
 		ctl->at[side].v.store(round, std::memory_order_release); // publishes all work so far; pairs with the acquire below
 		while (ctl->at[1 - side].v.load(std::memory_order_acquire) < round) // observes the other side's work
 			cpuPause();
+	}
+
+	// gather waits for the whole team, all of which get their share of the CPUs meanwhile.
+	void gather()
+	{
+		gathered++;
+		ctl->team[side * maxTeam + index].v.store(gathered, std::memory_order_release); // publishes all work so far
+		for (const Control::Line &l : ctl->team)
+			while (l.v.load(std::memory_order_acquire) < gathered) // observes that member's work; pairs with its store
+				sched_yield();
 	}
 
 	double probe(unsigned long trips)
@@ -99,29 +114,57 @@ struct Process {
 		return u.ru_nivcsw;
 	}
 
-	uint64_t work(const Command &c, int64_t &awake, double &ns)
+	// member does this process's share of a ring's command.
+	Account member(const Command &c)
 	{
+		const Member m = {side, index, teamed(c) ? maxTeam : 1};
+		if (!teamed(c))
+			return find(c)->run(c, m, mem);
+		if (index == 0 && write(second, &c, sizeof c) != sizeof c)
+			die("a member of the team has ended");
+		gather();
+		const Account a = ctl->account[side * maxTeam + index] = find(c)->run(c, m, mem);
+		gather();
+		return a;
+	}
+
+	// whole tells whether the consumers saw everything, each in order; the first producer asks, after the barrier.
+	uint64_t whole(const Command &c)
+	{
+		const uint64_t count = teamed(c) ? maxTeam : 1, n = c.n / count;
+		uint64_t good = 0, sum = 0;
+		for (uint64_t i = 0; i < count; i++) {
+			const Account &a = ctl->account[Consumer * maxTeam + i];
+			good += a.good;
+			sum += a.sum;
+		}
+		return sum == count * (n * (n - 1) / 2) ? good : 0;
+	}
+
+	Account work(const Command &c, int64_t &awake, double &ns)
+	{
+		const Account all = {c.n, uint64_t(c.n) * (c.n - 1) / 2};
 		awake = 0;
 		if (!strcmp(c.what, "probe")) {
 			ns = probe(c.n);
-			return c.n;
+			return all;
 		}
 		if (!strcmp(c.what, "futexpp")) {
 			awake = side == Producer ? futexpp_ping(&ctl->futex, c.n) : futexpp_pong(&ctl->futex, c.n);
-			return awake < 0 ? 0 : c.n;
+			return awake < 0 ? Account{0, 0} : all;
 		}
-		return runRing(c, side, mem);
+		return member(c);
 	}
 
 	// run is one command on one side; the producer prints.
 	void run(const Command &c)
 	{
 		if (side == Producer) {
-			if (ringBytes(c))
-				initRing(c, mem);
+			if (const Entry *e = find(c))
+				e->init(c, mem);
 			ctl->futex.ping = ctl->futex.pong = 0;
 		}
-		realtime(true);
+		realtime(!teamed(c)); // a team needs the scheduler to share out the CPUs
 		meet();
 		const double before = probe(bracketTrips);
 		meet();
@@ -129,9 +172,9 @@ struct Process {
 		const double t = now();
 		int64_t awake;
 		double ns = 0;
-		uint64_t good = work(c, awake, ns);
+		const Account mine = work(c, awake, ns);
 		if (side == Consumer) {
-			ctl->verified = good;
+			ctl->account[Consumer * maxTeam] = mine;
 			ctl->awake = awake;
 			ctl->switches = switches() - s0;
 		}
@@ -145,39 +188,15 @@ struct Process {
 			return;
 		if (awake < 0 || ctl->awake < 0)
 			printf("error a futex call failed\n");
-		else if (good != c.n || ctl->verified != c.n)
-			printf("error wrong payload: only %lu and %lu of %lu messages carried their number\n", (unsigned long)good,
-			       (unsigned long)ctl->verified, c.n);
+		else if (mine.good != (teamed(c) ? c.n / maxTeam : c.n) || whole(c) != c.n)
+			printf("error wrong payload: only %lu and %lu of %lu messages carried their number\n", (unsigned long)mine.good,
+			       (unsigned long)whole(c), c.n);
 		else
 			printf("ok %.3f %.1f %.1f %ld %lu %ld\n", ns, before, after, s1 - s0 + long(ctl->switches),
-			       (unsigned long)ctl->verified, long(awake + ctl->awake));
+			       (unsigned long)whole(c), long(awake + ctl->awake));
 		fflush(stdout);
 	}
 };
-
-// parse returns what is wrong with the line, or nullptr.
-const char *parse(const char *line, Command &c)
-{
-	memset(&c, 0, sizeof c);
-	if (sscanf(line, "%15s", c.what) != 1)
-		return "empty command: give tp, rtt, futexpp or probe";
-	if (!strcmp(c.what, "tp") || !strcmp(c.what, "rtt")) {
-		if (sscanf(line, "%*s %15s %lu %lu %lu", c.design, &c.size, &c.slots, &c.n) != 4)
-			return "tp and rtt need: design size slots n";
-		if (c.slots < 2 || (c.slots & (c.slots - 1)) || c.slots > ringMax)
-			return "slots must be a power of two";
-		if (!ringBytes(c))
-			return "no such ring: designs are rigtorp, rigtorp128, seq, seqstep, sizes 8, 64, 256";
-		if (ringBytes(c) > ringMax)
-			return "the ring is too large: 64 MiB for two";
-	} else if (!strcmp(c.what, "futexpp") || !strcmp(c.what, "probe")) {
-		if (sscanf(line, "%*s %lu", &c.n) != 1)
-			return "futexpp and probe need: n";
-	} else {
-		return "unknown command: give tp, rtt, futexpp or probe";
-	}
-	return c.n > 0 && c.n <= 1000000000 ? nullptr : "n must be between 1 and 1000000000";
-}
 
 void pin(int cpu)
 {
@@ -188,37 +207,67 @@ void pin(int cpu)
 		die("cannot pin to the CPU asked for with --cpus");
 }
 
+// serve runs what comes through the pipe: on the first consumer whole commands, on a second process its share of a team's.
+int serve(Process &p, int in)
+{
+	Command c;
+	while (read(in, &c, sizeof c) == sizeof c)
+		if (p.index == 0)
+			p.run(c);
+		else
+			p.member(c);
+	return 0;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
 {
-	int cpu[2], fd = memfd_create("ringway-native", MFD_CLOEXEC), pipes[2];
+	if (argc == 2 && !strcmp(argv[1], "--list"))
+		return list(), 0;
+	int cpu[2], fd = memfd_create("ringway-native", MFD_CLOEXEC), pipes[3][2];
 	if (argc != 3 || strcmp(argv[1], "--cpus") || sscanf(argv[2], "%d,%d", &cpu[0], &cpu[1]) != 2) {
-		fprintf(stderr, "usage: native --cpus PRODUCER,CONSUMER\n");
+		fprintf(stderr, "usage: native --cpus PRODUCER,CONSUMER\n       native --list\n");
 		return 2;
 	}
-	if (fd < 0 || ftruncate(fd, controlBytes + ringMax) || pipe(pipes))
+	if (fd < 0 || ftruncate(fd, controlBytes + ringMax))
 		die("cannot make the shared memory");
+	for (auto &ends : pipes)
+		if (pipe(ends))
+			die("cannot make the pipes");
+	// One producer is this process; the others read their commands from a pipe each. Of a side, the first tells the second.
+	const struct {
+		Side side;
+		unsigned index;
+		int tells; // pipe it writes to, besides this process, which also writes to the first consumer's
+	} child[3] = {{Consumer, 0, 1}, {Consumer, 1, -1}, {Producer, 1, -1}};
+	const pid_t parent = getpid();
 	Process p;
-	const pid_t parent = getpid(), child = fork();
-	if (child < 0)
-		die("cannot fork");
-	if (child == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL); // the producer may die while this side spins
+	for (int i = 0; i < 3; i++) {
+		const pid_t pid = fork();
+		if (pid < 0)
+			die("cannot fork");
+		if (pid)
+			continue;
+		prctl(PR_SET_PDEATHSIG, SIGKILL); // the first producer may die while this process spins
 		if (getppid() != parent)
 			return 1;
-		close(pipes[1]);
-		p.side = Consumer;
-		pin(cpu[1]);
+		for (int k = 0; k < 3; k++)
+			if (k != child[i].tells)
+				close(pipes[k][1]);
+		p.side = child[i].side;
+		p.index = child[i].index;
+		p.second = child[i].tells < 0 ? -1 : pipes[child[i].tells][1];
+		pin(cpu[p.side]);
 		p.map(fd);
-		Command c;
-		while (read(pipes[0], &c, sizeof c) == sizeof c)
-			p.run(c);
-		return 0;
+		return serve(p, pipes[i][0]);
 	}
 	signal(SIGCHLD, [](int) { _exit(1); }); // nobody would answer the barrier any more
-	close(pipes[0]);
+	for (auto &ends : pipes)
+		close(ends[0]);
 	p.side = Producer;
+	p.index = 0;
+	p.second = pipes[2][1];
 	pin(cpu[0]);
 	p.map(fd);
 	char line[256];
@@ -229,12 +278,14 @@ int main(int argc, char **argv)
 			fflush(stdout);
 			continue;
 		}
-		if (write(pipes[1], &c, sizeof c) != sizeof c)
+		if (write(pipes[0][1], &c, sizeof c) != sizeof c)
 			die("the consumer has ended");
 		p.run(c);
 	}
 	signal(SIGCHLD, SIG_DFL);
-	close(pipes[1]); // the consumer's end of input
-	waitpid(child, nullptr, 0);
+	for (auto &ends : pipes)
+		close(ends[1]); // the others' end of input
+	while (wait(nullptr) > 0) {
+	}
 	return 0;
 }

@@ -1,4 +1,4 @@
-// What the two processes of the native peer share, and the measurements they run.
+// What the processes of the native peer share, and the measurements they run.
 #ifndef SERVER_H
 #define SERVER_H
 
@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 inline void cpuPause()
 {
@@ -17,32 +18,63 @@ inline void cpuPause()
 #endif
 }
 
-// One command: tp and rtt name a design, an element size and a number of slots; futexpp and probe only n.
+// One command: tp, batch, rtt, tp2 and batch2 name a design, an element size and a number of slots; futexpp and probe only n.
 struct Command {
 	char what[16], design[16];
 	unsigned long size, slots, n;
 };
 
+enum Side { Producer, Consumer };
+
+constexpr unsigned maxTeam = 2; // processes a side
+
+// Member says which of how many a process is, on its side.
+struct Member {
+	Side side;
+	unsigned index, count;
+};
+
+// Account is what a member can tell of its elements: how many carried what they had to, and the sum of their numbers.
+struct Account {
+	uint64_t good, sum;
+};
+
 struct Control {
 	struct alignas(128) Line {
 		std::atomic<uint64_t> v;
-	} at[2], ball[2];
-	// Written by the consumer before a barrier, read by the producer after it.
-	alignas(128) uint64_t verified; // messages whose first word was right
-	int64_t awake;                  // waits that did not sleep, or -1
+	} at[2], ball[2], team[2 * maxTeam];
+	// Written by the members before a barrier, read by the first producer after it.
+	alignas(128) Account account[2 * maxTeam];
+	int64_t awake; // waits that did not sleep, or -1
 	int64_t switches;
 	struct futexpp futex;
 };
 
-enum Side { Producer, Consumer };
+// Entry is a design at one element size.
+struct Entry {
+	const char *design;
+	size_t size;
+	bool batches, many;                      // has a batch API; may have several processes a side
+	size_t (*bytes)(size_t slots);           // of memory
+	void (*init)(const Command &, char *mem); // makes the rings; the first producer calls it before anybody starts
+	Account (*run)(const Command &, const Member &, char *mem);
+};
 
-// ringBytes returns what a command needs of memory, 0 if there is no such design or size.
-size_t ringBytes(const Command &c);
+// add makes designs known; called before main, from the file that has them. Its result serves to make the call.
+bool add(std::initializer_list<Entry> entries);
 
-// initRing zeroes the memory and makes the rings; the producer calls it before the consumer starts.
-void initRing(const Command &c, char *mem);
+constexpr size_t ringMax = size_t(64) << 20; // bytes of memory for the rings of a command
 
-// runRing runs tp or rtt on one side and returns how many messages had the right first word.
-uint64_t runRing(const Command &c, Side side, char *mem);
+// parse returns what is wrong with the line, or nullptr.
+const char *parse(const char *line, Command &c);
+
+// find returns the design that a command names, or nullptr.
+const Entry *find(const Command &c);
+
+// teamed says whether a command is for several processes a side.
+bool teamed(const Command &c);
+
+// list prints every command there is: what, design, size.
+void list();
 
 #endif

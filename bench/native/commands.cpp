@@ -1,0 +1,71 @@
+// Which commands there are: the designs that the other files have made known, and the parser.
+#include "server.h"
+
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+namespace {
+
+std::vector<Entry> &entries()
+{
+	static std::vector<Entry> all; // made by the first add, whichever file that is in
+	return all;
+}
+
+} // namespace
+
+bool add(std::initializer_list<Entry> more)
+{
+	entries().insert(entries().end(), more);
+	return true;
+}
+
+const Entry *find(const Command &c)
+{
+	for (const Entry &e : entries())
+		if (!strcmp(e.design, c.design) && e.size == c.size)
+			return &e;
+	return nullptr;
+}
+
+bool teamed(const Command &c) { return c.what[0] && c.what[strlen(c.what) - 1] == '2'; }
+
+// parse returns what is wrong with the line, or nullptr.
+const char *parse(const char *line, Command &c)
+{
+	memset(&c, 0, sizeof c);
+	const char *const whats = "unknown command: give tp, batch, rtt, tp2, batch2, futexpp or probe";
+	if (sscanf(line, "%15s", c.what) != 1)
+		return "empty command: give tp, batch, rtt, tp2, batch2, futexpp or probe";
+	const bool batch = !strncmp(c.what, "batch", 5);
+	if (batch || !strcmp(c.what, "tp") || !strcmp(c.what, "tp2") || !strcmp(c.what, "rtt")) {
+		if (batch && c.what[5] && strcmp(c.what, "batch2"))
+			return whats;
+		if (sscanf(line, "%*s %15s %lu %lu %lu", c.design, &c.size, &c.slots, &c.n) != 4)
+			return "tp, batch, rtt, tp2 and batch2 need: design size slots n";
+		if (c.slots < 2 || (c.slots & (c.slots - 1)) || c.slots > ringMax)
+			return "slots must be a power of two";
+		const Entry *e = find(c);
+		if (!e || (batch && !e->batches) || (teamed(c) && !e->many))
+			return "no such ring: native --list names them";
+		if (e->bytes(c.slots) > ringMax)
+			return "the ring is too large: 64 MiB for two";
+		if (teamed(c) && c.n % maxTeam)
+			return "n must be even: two consumers share it";
+	} else if (!strcmp(c.what, "futexpp") || !strcmp(c.what, "probe")) {
+		if (sscanf(line, "%*s %lu", &c.n) != 1)
+			return "futexpp and probe need: n";
+	} else {
+		return whats;
+	}
+	return c.n > 0 && c.n <= 1000000000 ? nullptr : "n must be between 1 and 1000000000";
+}
+
+void list()
+{
+	for (const Entry &e : entries())
+		for (const char *what : {"tp", "rtt", "batch", "tp2", "batch2"})
+			if ((e.batches || strncmp(what, "batch", 5)) && (e.many || !strchr(what, '2')))
+				printf("%s %s %zu\n", what, e.design, e.size);
+}
