@@ -13,6 +13,18 @@ std::vector<Entry> &entries()
 	return all;
 }
 
+std::vector<const char *> &left()
+{
+	static std::vector<const char *> pairs; // design, what to do
+	return pairs;
+}
+
+std::vector<void (*)()> &hooks()
+{
+	static std::vector<void (*)()> all;
+	return all;
+}
+
 } // namespace
 
 bool add(std::initializer_list<Entry> more)
@@ -21,10 +33,28 @@ bool add(std::initializer_list<Entry> more)
 	return true;
 }
 
+bool missing(const char *design, const char *todo)
+{
+	left().insert(left().end(), {design, todo});
+	return true;
+}
+
+bool beforeFork(void (*f)())
+{
+	hooks().push_back(f);
+	return true;
+}
+
+void runBeforeFork()
+{
+	for (auto f : hooks())
+		f();
+}
+
 const Entry *find(const Command &c)
 {
 	for (const Entry &e : entries())
-		if (!strcmp(e.design, c.design) && e.size == c.size)
+		if (!strcmp(e.design, c.design) && e.size == c.size && (!e.slots || e.slots == c.slots))
 			return &e;
 	return nullptr;
 }
@@ -47,7 +77,7 @@ const char *parse(const char *line, Command &c)
 		if (c.slots < 2 || (c.slots & (c.slots - 1)) || c.slots > ringMax)
 			return "slots must be a power of two";
 		const Entry *e = find(c);
-		if (!e || (batch && !e->batches) || (teamed(c) && !e->many))
+		if (!e || (batch && !e->batches) || (teamed(c) && !e->many) || (e->answers && strcmp(c.what, "rtt")))
 			return "no such ring: native --list names them";
 		if (e->bytes(c.slots) > ringMax)
 			return "the ring is too large: 64 MiB for two";
@@ -65,7 +95,12 @@ const char *parse(const char *line, Command &c)
 void list()
 {
 	for (const Entry &e : entries())
-		for (const char *what : {"tp", "rtt", "batch", "tp2", "batch2"})
-			if ((e.batches || strncmp(what, "batch", 5)) && (e.many || !strchr(what, '2')))
-				printf("%s %s %zu\n", what, e.design, e.size);
+		for (const char *what : {"tp", "rtt", "batch", "tp2", "batch2"}) {
+			const bool batch = !strncmp(what, "batch", 5), team = strchr(what, '2');
+			if ((batch && !e.batches) || (team && !e.many) || (e.answers && strcmp(what, "rtt")))
+				continue;
+			printf("%s %s %zu %zu %s\n", what, e.design, e.size, e.slots, e.threads ? "threads" : e.sleeps ? "sleeps" : "-");
+		}
+	for (size_t i = 0; i < left().size(); i += 2)
+		printf("missing %s: %s\n", left()[i], left()[i + 1]);
 }

@@ -14,7 +14,7 @@
 //     error <what was wrong>
 //
 // verified counts messages whose first word was right, awake the futex waits that did not sleep. Between commands all
-// processes sleep in the kernel. End of input ends them. native --list prints: what, design, size.
+// processes sleep in the kernel. End of input ends them. native --list prints them.
 #include "server.h"
 
 #include <cerrno>
@@ -27,6 +27,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <thread>
 #include <time.h>
 #include <unistd.h>
 
@@ -110,7 +111,7 @@ struct Process {
 	static long switches()
 	{
 		rusage u;
-		getrusage(RUSAGE_SELF, &u);
+		getrusage(RUSAGE_THREAD, &u);
 		return u.ru_nivcsw;
 	}
 
@@ -219,6 +220,26 @@ int serve(Process &p, int in)
 	return 0;
 }
 
+// runThreads runs a command with both sides in this process, the consumer as a thread on its CPU.
+void runThreads(const Command &c, const Process &like, int consumerCPU)
+{
+	static Control ctl;
+	static uint64_t round = 0;
+	Process side[2] = {like, like};
+	for (Process &p : side) {
+		p.ctl = &ctl;
+		p.round = round;
+	}
+	side[Consumer].side = Consumer;
+	std::thread consumer([&] {
+		pin(consumerCPU);
+		side[Consumer].run(c);
+	});
+	side[Producer].run(c);
+	consumer.join();
+	round = side[Producer].round;
+}
+
 } // namespace
 
 int main(int argc, char **argv)
@@ -235,6 +256,7 @@ int main(int argc, char **argv)
 	for (auto &ends : pipes)
 		if (pipe(ends))
 			die("cannot make the pipes");
+	runBeforeFork();
 	// One producer is this process; the others read their commands from a pipe each. Of a side, the first tells the second.
 	const struct {
 		Side side;
@@ -276,6 +298,11 @@ int main(int argc, char **argv)
 		if (const char *wrong = parse(line, c)) {
 			printf("error %s\n", wrong);
 			fflush(stdout);
+			continue;
+		}
+		const Entry *e = find(c);
+		if (e && e->threads) {
+			runThreads(c, p, cpu[1]);
 			continue;
 		}
 		if (write(pipes[0][1], &c, sizeof c) != sizeof c)

@@ -58,10 +58,23 @@ struct Entry {
 	size_t (*bytes)(size_t slots);           // of memory
 	void (*init)(const Command &, char *mem); // makes the rings; the first producer calls it before anybody starts
 	Account (*run)(const Command &, const Member &, char *mem);
+	size_t slots = 0;                        // the only number it can have, if any
+	bool threads = false;                    // its sides are two threads of one process: it cannot live in shared memory
+	bool sleeps = false;                     // waits in the kernel
+	bool answers = false;                    // has a round trip only
 };
 
-// add makes designs known; called before main, from the file that has them. Its result serves to make the call.
+// What follows is called before main, from the file that has the design. The results serve to make the call.
+
+// add makes designs known.
 bool add(std::initializer_list<Entry> entries);
+
+// missing says that a design was left out when this was built, and what to do.
+bool missing(const char *design, const char *todo);
+
+// beforeFork has f called in the only process there is yet, to open what all shall inherit.
+bool beforeFork(void (*f)());
+void runBeforeFork();
 
 constexpr size_t ringMax = size_t(64) << 20; // bytes of memory for the rings of a command
 
@@ -74,7 +87,7 @@ const Entry *find(const Command &c);
 // teamed says whether a command is for several processes a side.
 bool teamed(const Command &c);
 
-// list prints every command there is: what, design, size.
+// list prints every command there is: what, design, size, slots or 0, and what marks it; and what is missing.
 void list();
 
 #endif
