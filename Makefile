@@ -1,5 +1,5 @@
 # The targets are the commands that README.md and CONTRIBUTING.md name.
-.PHONY: demo test race long model bench lint cross fuzz rename
+.PHONY: demo test race long model bench bench-peers lint cross fuzz rename
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOLANGCI    = github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -22,6 +22,9 @@ model: ## the Promela model of the exchange ring and its mutants; installs spin 
 
 bench: ## two pinned processes, Ringway beside C and C++, interleaved
 	go test -run '^$$' -bench . ./bench
+
+bench-peers: ## Ringway beside C, C++, Go and system peers; goes on where it was stopped
+	$(MAKE) -C bench/peers
 
 lint:
 	test -z "$$(gofmt -l .)"

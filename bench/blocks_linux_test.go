@@ -59,7 +59,6 @@ func nativePeer(b *testing.B, cpus [2]int) *Native {
 
 func runMPMC(b *testing.B, pair *Pair, native *Native, suffix string, size, n int) {
 	team := suffix != ""
-	pair.Realtime = !team
 	var tally Tally
 	add := func(name string, s Sample, err error) {
 		if err != nil {
@@ -111,7 +110,6 @@ func runMPMC(b *testing.B, pair *Pair, native *Native, suffix string, size, n in
 
 func TestTeams(t *testing.T) {
 	p := startPair(t)
-	p.Realtime = false
 	for _, what := range []string{"mpmc tp2", "mpmc pack2", "vyukov tp2"} {
 		for _, size := range []int{8, 64} {
 			for range 2 { // every run leaves the ring as it found it

@@ -87,6 +87,9 @@ func compileNative(ctx context.Context, gxx, dir, path string) error {
 // Native is the running native peer: two processes, one pinned to each CPU, which sleep between commands so that others can be
 // measured in turn. One goroutine at a time.
 type Native struct {
+	// Patience ends a run that does not finish, and with it the server; 0 means a minute.
+	Patience time.Duration
+
 	cmd   *exec.Cmd
 	cpus  [2]int
 	turn  turn
@@ -124,7 +127,7 @@ func StartNative(path string, cpus [2]int) (*Native, error) {
 		turn.close()
 		return nil, fmt.Errorf("bench: cannot start the native peer: %w", err)
 	}
-	return &Native{c, cpus, turn, iw, bufio.NewReader(or), func() { iw.Close(); or.Close() }}, nil
+	return &Native{cmd: c, cpus: cpus, turn: turn, in: iw, out: bufio.NewReader(or), close: func() { iw.Close(); or.Close() }}, nil
 }
 
 // Do runs one command, such as "tp rigtorp 64 1024 1000000", and returns ns per operation. native/native.cpp lists the commands.
@@ -144,7 +147,7 @@ func (n *Native) Run(cmd string) (NativeResult, error) {
 	if _, err := fmt.Fprintln(n.in, cmd); err != nil {
 		return r, fmt.Errorf("bench: the native peer has ended: %w", err)
 	}
-	t := time.AfterFunc(hangLimit, func() { n.cmd.Process.Kill() })
+	t := time.AfterFunc(patienceOr(n.Patience), func() { n.cmd.Process.Kill() })
 	defer t.Stop()
 	l, err := n.out.ReadString('\n')
 	if err != nil {

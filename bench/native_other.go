@@ -5,10 +5,11 @@ package bench
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // Native is the running native peer; it exists on Linux only.
-type Native struct{}
+type Native struct{ Patience time.Duration }
 
 // BuildNative returns errors.ErrUnsupported here.
 func BuildNative(ctx context.Context) (string, error) { return "", errors.ErrUnsupported }

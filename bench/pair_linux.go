@@ -26,6 +26,9 @@ type Pair struct {
 	// sets it. A scenario that needs other threads of its process while it spins (timers, contexts) must clear it.
 	Realtime bool
 
+	// Patience ends a run whose sides do not finish; 0 means three minutes.
+	Patience time.Duration
+
 	cpus []int
 	dir  string
 	turn turn
@@ -65,8 +68,13 @@ func TwoCPUs() ([2]int, error) {
 	return [2]int(cpus), nil
 }
 
-// hangLimit ends a run whose two sides do not finish: a lost message would otherwise spin for ever.
-const hangLimit = 3 * time.Minute
+// patienceOr is how long a run may take: a lost message would otherwise spin for ever.
+func patienceOr(d time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return 3 * time.Minute
+}
 
 // StartPair starts two sides with size bytes of shared memory; 0 is enough for every scenario registered so far. The
 // program must call ChildMain first in its main or TestMain, after its scenarios are registered.
@@ -199,7 +207,7 @@ func (p *Pair) Measure(r Request) (Sample, error) {
 
 // replies waits for all sides.
 func (p *Pair) replies(name string) ([]reply, error) {
-	t := time.AfterFunc(hangLimit, p.Kill)
+	t := time.AfterFunc(patienceOr(p.Patience), p.Kill)
 	defer t.Stop()
 	type answer struct {
 		side int

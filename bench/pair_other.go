@@ -2,10 +2,16 @@
 
 package bench
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Pair is pinned processes; it exists on Linux only.
-type Pair struct{ Realtime bool }
+type Pair struct {
+	Realtime bool
+	Patience time.Duration
+}
 
 // AllowedCPUs returns errors.ErrUnsupported here.
 func AllowedCPUs() ([]int, error) { return nil, errors.ErrUnsupported }

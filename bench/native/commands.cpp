@@ -61,7 +61,12 @@ const Entry *find(const Command &c)
 
 bool teamed(const Command &c) { return c.what[0] && c.what[strlen(c.what) - 1] == '2'; }
 
-// parse returns what is wrong with the line, or nullptr.
+bool sleeps(const Command &c)
+{
+	const Entry *e = find(c);
+	return e ? e->sleeps : !strcmp(c.what, "futexpp");
+}
+
 const char *parse(const char *line, Command &c)
 {
 	memset(&c, 0, sizeof c);

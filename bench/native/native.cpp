@@ -165,9 +165,12 @@ struct Process {
 				e->init(c, mem);
 			ctl->futex.ping = ctl->futex.pong = 0;
 		}
-		realtime(!teamed(c)); // a team needs the scheduler to share out the CPUs
+		const bool ordinary = teamed(c) || sleeps(c);
+		realtime(true);
 		meet();
 		const double before = probe(bracketTrips);
+		if (ordinary)
+			realtime(false); // the scheduler has to share out the CPUs
 		meet();
 		const long s0 = switches();
 		const double t = now();
@@ -183,12 +186,17 @@ struct Process {
 		if (!ns)
 			ns = (now() - t) / c.n;
 		const long s1 = switches();
+		realtime(true);
 		const double after = probe(bracketTrips);
 		realtime(false);
 		if (side == Consumer)
 			return;
 		if (awake < 0 || ctl->awake < 0)
 			printf("error a futex call failed\n");
+		else if (!whole(c))
+			printf("error wrong payload: the running numbers do not add up\n");
+		else if (teamed(c) && whole(c) != c.n)
+			printf("error out of order: %lu of %lu elements came after a later one of their producer\n", c.n - (unsigned long)whole(c), c.n);
 		else if (mine.good != (teamed(c) ? c.n / maxTeam : c.n) || whole(c) != c.n)
 			printf("error wrong payload: only %lu and %lu of %lu messages carried their number\n", (unsigned long)mine.good,
 			       (unsigned long)whole(c), c.n);

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the C and C++ peers into the file named by the argument. What is not installed is left out, and the program says so itself.
 set -eu
-out=$1
+case $1 in /*) out=$1 ;; *) out=$PWD/$1 ;; esac
 cd "$(dirname "$0")"
 flags="-O3 -march=native -DNDEBUG -Wall -Wextra -pthread"
 libs="-lrt"
