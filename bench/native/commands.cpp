@@ -61,12 +61,6 @@ const Entry *find(const Command &c)
 
 bool teamed(const Command &c) { return c.what[0] && c.what[strlen(c.what) - 1] == '2'; }
 
-bool sleeps(const Command &c)
-{
-	const Entry *e = find(c);
-	return e ? e->sleeps : !strcmp(c.what, "futexpp");
-}
-
 const char *parse(const char *line, Command &c)
 {
 	memset(&c, 0, sizeof c);

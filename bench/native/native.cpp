@@ -165,7 +165,7 @@ struct Process {
 				e->init(c, mem);
 			ctl->futex.ping = ctl->futex.pong = 0;
 		}
-		const bool ordinary = teamed(c) || sleeps(c);
+		const bool ordinary = teamed(c);
 		realtime(true);
 		meet();
 		const double before = probe(bracketTrips);

@@ -87,9 +87,6 @@ const Entry *find(const Command &c);
 // teamed says whether a command is for several processes a side.
 bool teamed(const Command &c);
 
-// sleeps says whether a command waits in the kernel.
-bool sleeps(const Command &c);
-
 // list prints every command there is: what, design, size, slots or 0, and what marks it; and what is missing.
 void list();
 

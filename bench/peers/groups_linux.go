@@ -17,20 +17,24 @@ type competitor struct {
 	kind kind
 	cmd  string // scenario, or command of the server without its count
 	ours bool   // Ringway: what the others are compared with is the first of these
+	busy bool   // has threads of its own and sees to their scheduling itself
 }
 
 // group is a table: the same work by everybody, sample by sample in turn.
 type group struct {
 	name        string
 	about       string
-	sleeping    bool // somebody waits in the kernel: no SCHED_FIFO, one regime for all
+	sleeping    bool // somebody waits in the kernel: one regime for all
 	team        bool // more processes than CPUs: preemption is part of it
 	competitors []competitor
 }
 
-func pair(name, cmd string) competitor    { return competitor{name, inPair, cmd, false} }
-func native(name, cmd string) competitor  { return competitor{name, inNative, cmd, false} }
-func threads(name, cmd string) competitor { return competitor{name, inThreads, cmd, false} }
+func pair(name, cmd string) competitor    { return competitor{name: name, kind: inPair, cmd: cmd} }
+func native(name, cmd string) competitor  { return competitor{name: name, kind: inNative, cmd: cmd} }
+func threads(name, cmd string) competitor { return competitor{name: name, kind: inThreads, cmd: cmd} }
+func library(name, cmd string) competitor {
+	return competitor{name: name, kind: inPair, cmd: cmd, busy: true}
+}
 
 func ours(c competitor) competitor {
 	c.ours = true
@@ -84,28 +88,32 @@ func groups() (gs []group) {
 		}
 		add(group{name: name("Round trip, blocked"), sleeping: true, about: "there and back, each side on its CPU, asleep while it waits; Ringway default spins first"},
 			blocked, many("rtt", size, 1024, "sem-ring", "mutex-ring", "boost-mq", "posix-mq", "pipe", "unix-stream", "unix-seqpacket", "tcp-loopback"),
-			[]competitor{pair("flipcall (Go)", fmt.Sprintf("flipcall rtt %d", size)), pair("shmipc-go", fmt.Sprintf("shmipc rtt %d", size)),
-				pair("NATS core", fmt.Sprintf("nats rtt %d", size))})
+			[]competitor{library("flipcall (Go)", fmt.Sprintf("flipcall rtt %d", size)), library("shmipc-go", fmt.Sprintf("shmipc rtt %d", size)),
+				library("NATS core", fmt.Sprintf("nats rtt %d", size))})
 		add(group{name: name("Stream, blocking calls"), sleeping: true, about: "one way, one message a call, who waits may sleep; TryPush of Ringway never does"},
 			[]competitor{ours(pair("Ringway Push, Pop", fmt.Sprintf("ringway push %d", size))), ours(pair("Ringway TryPush, TryPop", "ringway tp "+at))},
 			many("tp", size, 1024, "sem-ring", "mutex-ring", "boost-mq", "posix-mq", "pipe", "unix-stream", "unix-seqpacket", "tcp-loopback"),
-			[]competitor{pair("shmipc-go", fmt.Sprintf("shmipc tp %d", size)), pair("shmipc-go, flush by 32", fmt.Sprintf("shmipc batch %d", size)),
-				pair("NATS core", fmt.Sprintf("nats tp %d", size))})
+			[]competitor{library("shmipc-go", fmt.Sprintf("shmipc tp %d", size)), library("shmipc-go, flush by 32", fmt.Sprintf("shmipc batch %d", size)),
+				library("NATS core", fmt.Sprintf("nats tp %d", size))})
 	}
 	for _, size := range []int{64 << 10, 1 << 20} {
 		at, slots := fmt.Sprintf("%d %d", size, largeRings[size]), largeRings[size]/size
+		name := func(s string) string { return fmt.Sprintf("%s of %d KiB", s, size>>10) }
 		designs := []string{"boost-mq", "pipe", "unix-stream", "tcp-loopback"}
 		if size == 64<<10 {
 			designs = append(designs, "unix-seqpacket")
 		}
-		add(group{name: fmt.Sprintf("Messages of %d KiB", size>>10), sleeping: true, about: "one way, copied in and copied out; rings of as many bytes"},
-			[]competitor{ours(pair("Ringway SPSC messages", "ringway msg "+at))}, many("tp", size, slots, "rigtorp"), many("tp", size, slots, designs...),
-			[]competitor{pair("shmipc-go", fmt.Sprintf("shmipc tp %d", size)), pair("NATS core", fmt.Sprintf("nats tp %d", size))})
+		add(group{name: name("Messages"), about: "one way, copied in and copied out, both sides poll; rings of as many bytes",
+			competitors: []competitor{ours(pair("Ringway TryPush, TryPop", "ringway msg "+at))}},
+			many("tp", size, slots, "rigtorp"))
+		add(group{name: name("Stream, blocking calls"), sleeping: true, about: "one way, copied in and copied out, who waits may sleep",
+			competitors: []competitor{ours(pair("Ringway Push, Pop", "ringway msgpush "+at))}}, many("tp", size, slots, designs...),
+			[]competitor{library("shmipc-go", fmt.Sprintf("shmipc tp %d", size)), library("NATS core", fmt.Sprintf("nats tp %d", size))})
 		if size == 64<<10 {
-			add(group{name: "Round trip of 64 KiB, blocked", sleeping: true, about: "there and back, copied four times, asleep while waiting"},
-				[]competitor{ours(pair("Ringway parking at once", "ringway msgrtt "+at))}, many("rtt", size, slots, designs...),
-				[]competitor{pair("flipcall (Go)", fmt.Sprintf("flipcall rtt %d", size)), pair("shmipc-go", fmt.Sprintf("shmipc rtt %d", size)),
-					pair("NATS core", fmt.Sprintf("nats rtt %d", size))})
+			add(group{name: name("Round trip, blocked,"), sleeping: true, about: "there and back, copied four times, asleep while waiting",
+				competitors: []competitor{ours(pair("Ringway parking at once", "ringway msgrtt "+at))}}, many("rtt", size, slots, designs...),
+				[]competitor{library("flipcall (Go)", fmt.Sprintf("flipcall rtt %d", size)), library("shmipc-go", fmt.Sprintf("shmipc rtt %d", size)),
+					library("NATS core", fmt.Sprintf("nats rtt %d", size))})
 		}
 	}
 	for _, size := range []int{8, 64} {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +19,7 @@ import (
 )
 
 // inProcess is one process whose two sides are goroutines, each locked to a thread and that to a CPU: for queues that cannot live in
-// shared memory. It runs samples as bench.Pair does, but under ordinary scheduling.
+// shared memory. It runs samples as bench.Pair does.
 type inProcess struct {
 	cmd   *exec.Cmd
 	in    *os.File
@@ -95,6 +97,7 @@ func (p *inProcess) Close() {
 // job is one command for one side.
 type job struct {
 	work  func(n int)
+	polls bool // it needs no other thread of the process while it works
 	n     int
 	trips int
 	done  chan<- bench.Sample
@@ -114,6 +117,7 @@ type bout struct {
 }
 
 func serveInProcess(cpus [2]int, in io.Reader, out io.Writer) {
+	debug.SetGCPercent(-1) // it would wait for threads that spin
 	queues := inProcessQueues()
 	var b bout
 	var jobs [2]chan job
@@ -133,7 +137,7 @@ func serveInProcess(cpus [2]int, in io.Reader, out io.Writer) {
 		}
 		done := [2]chan bench.Sample{make(chan bench.Sample, 1), make(chan bench.Sample, 1)}
 		for side := range jobs {
-			jobs[side] <- job{made[name][side], n, trips, done[side]}
+			jobs[side] <- job{made[name][side], !strings.HasPrefix(name, "channel "), n, trips, done[side]}
 		}
 		s, c := <-done[0], <-done[1]
 		fmt.Fprintf(out, "%g %g %g %d\n", s.Ns, s.Before, s.After, s.Switches+c.Switches)
@@ -156,14 +160,18 @@ func (b *bout) serve(side, cpu int, jobs <-chan job) {
 	for j := range jobs {
 		var s bench.Sample
 		meet()
+		_ = realtime(0, j.polls) // not allowed everywhere; the count of involuntary switches tells
 		s.Before = b.probe(side, j.trips, meet)
 		meet()
 		switches, t := involuntary(), time.Now()
 		j.work(j.n)
 		meet()
 		s.Ns = float64(time.Since(t).Nanoseconds()) / float64(j.n)
-		s.Switches = involuntary() - switches
+		if j.polls { // who sleeps is preempted by those who wake him
+			s.Switches = involuntary() - switches
+		}
 		s.After = b.probe(side, j.trips, meet)
+		_ = realtime(0, false)
 		j.done <- s
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"ringway/bench"
 )
 
-// NATS core over TCP loopback, the server a process of its own on the CPU of the producer:
+// NATS core over TCP loopback, the server a process of its own on the CPU of the producer, all under ordinary scheduling, since under
+// SCHED_FIFO its client stood still:
 //
 //	nats tp SIZE    one way; the client gathers messages into writes of its own size
 //	nats rtt SIZE   there and back over two subjects
@@ -44,7 +45,7 @@ func attachNATS(side bench.Side, dir string, size int, rtt bool) (func(int), err
 	if err != nil {
 		return nil, err
 	}
-	conn, err := nats.Connect(string(url), nats.ReconnectBufSize(-1))
+	conn, err := nats.Connect(string(url), nats.SyncQueueLen(mostCount+1)) // a full queue would drop
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 
 	"ringway/bench"
 )
@@ -126,6 +127,9 @@ func round(v float64) float64 {
 	return float64(int64(v*f+0.5)) / f
 }
 
+// digits never uses an exponent.
+func digits(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
 func (r report) save(path string) error {
 	b, err := json.MarshalIndent(r, "", " ")
 	if err != nil {
@@ -142,7 +146,7 @@ func (r report) table(w io.Writer) {
 		for _, row := range g.Rows {
 			figures, ratio := "none", ""
 			if row.Samples > 0 {
-				figures = fmt.Sprintf("%v [%v–%v] of %d", row.Ns, row.Min, row.Max, row.Samples)
+				figures = fmt.Sprintf("%s [%s–%s] of %d", digits(row.Ns), digits(row.Min), digits(row.Max), row.Samples)
 				ratio = fmt.Sprintf("%.2f", row.Ratio)
 			}
 			if row.Failed > 0 {

@@ -16,6 +16,7 @@ import (
 //
 //	ringway push SIZE         one way, the blocking calls with the default wait strategy
 //	ringway msg SIZE BYTES    messages one way, TryPush and TryPop, copied in and out
+//	ringway msgpush SIZE BYTES the same with the blocking calls and the default wait strategy
 //	ringway msgrtt SIZE BYTES messages there and back, parking as soon as a call would block
 func init() {
 	registerPush[[1]uint64]()
@@ -102,6 +103,24 @@ func registerMessages(size, capacity int) {
 					}
 					verify(binary.LittleEndian.Uint64(b), i)
 					i++
+				}
+			}, err
+		}})
+	bench.RegisterScenario(bench.Scenario{Name: fmt.Sprintf("ringway msgpush %d %d", size, capacity),
+		Attach: func(side bench.Side, dir string, _ []byte) (func(int), error) {
+			p, c, err := attach(dir, "msgpush", nil, int(side), 1-int(side))
+			msg := make([]byte, size)
+			ctx := context.Background()
+			return func(n int) {
+				for i := range n {
+					if side == bench.ProducerSide {
+						binary.LittleEndian.PutUint64(msg, uint64(i))
+						must(p.Push(ctx, msg))
+						continue
+					}
+					b, err := c.Pop(ctx, msg[:0])
+					must(err)
+					verify(binary.LittleEndian.Uint64(b), i)
 				}
 			}, err
 		}})

@@ -103,7 +103,7 @@ func (r *runner) sample(g group, c competitor, n int) (s bench.Sample, err error
 			}
 			r.pair.Patience = patience
 		}
-		r.pair.Realtime = !g.sleeping
+		r.pair.Realtime = !c.busy
 		if s, err = r.pair.Sample(c.cmd, n, probeTrips); err != nil {
 			r.pair.Close()
 			r.pair = nil

@@ -41,7 +41,7 @@ func attachShmipc(side bench.Side, path string, size, batch int) (func(int), err
 	}
 	var s *shmipc.Stream
 	msg := make([]byte, size)
-	return relaxed(func(n int) {
+	return undisturbed(func(n int) {
 		if s == nil {
 			s = <-streams
 		}
