@@ -13,7 +13,7 @@ import (
 	"ringway/bench"
 )
 
-// CloudWeGo's shmipc-go, one stream of one session:
+// CloudWeGo's shmipc-go, one stream of one session, under ordinary scheduling, since under SCHED_FIFO its threads hold each other up:
 //
 //	shmipc tp SIZE      one way, a flush for each message
 //	shmipc batch SIZE   one way, a flush for 32
@@ -41,7 +41,7 @@ func attachShmipc(side bench.Side, path string, size, batch int) (func(int), err
 	}
 	var s *shmipc.Stream
 	msg := make([]byte, size)
-	return undisturbed(func(n int) {
+	return relaxed(func(n int) {
 		if s == nil {
 			s = <-streams
 		}
