@@ -99,8 +99,8 @@ func (p *MsgProducer) Reserve(n int) ([]byte, error) {
 }
 
 // Commit publishes the first n bytes of the reservation as a message. The error
-// is shm.ErrClosed or ErrCorrupt; the reservation is gone either way. It panics
-// without a reservation, and if n is not within it.
+// is shm.ErrClosed or ErrCorrupt, and the reservation is gone either way; on an MPMC ring
+// also ErrFull, and then it stays. It panics without a reservation, and if n is not within it.
 func (p *MsgProducer) Commit(n int) error {
 	if invariant.Enabled {
 		p.inUse.Enter("MsgProducer")
