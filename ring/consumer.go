@@ -46,7 +46,7 @@ func (c *Consumer[T]) TryPop() (v T, err error) {
 		if c.x != nil {
 			return c.popBlock()
 		}
-		if err := c.refresh(); err != nil {
+		if err := c.one(); err != nil {
 			return v, err
 		}
 		h = c.head // refresh may have released what All yielded
@@ -108,6 +108,7 @@ func (c *Consumer[T]) TryPopN(dst []T) (int, error) {
 	k := copy(dst, c.slots.run(c.head, n))
 	copy(dst[k:], c.slots.run(c.head+uint64(k), n-uint64(k)))
 	c.publish(c.head + n)
+	c.from = c.head // a batch is no burst of single elements
 	return int(n), nil
 }
 
@@ -136,7 +137,7 @@ func (c *Consumer[T]) Peek() (*T, error) {
 		return c.peekBlock()
 	}
 	if c.head == c.fast {
-		if err := c.refresh(); err != nil {
+		if err := c.one(); err != nil {
 			return nil, err
 		}
 	}

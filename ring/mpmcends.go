@@ -34,7 +34,6 @@ type blocks struct {
 	orphan  *shm.Orphan       // whose seat it lies in, if not in ours
 	orphans uint64            // layout.Control.Orphans when we last looked
 	single  bool              // every block is one element
-	patient bool              // a refused call may give way for a moment
 	empty   int               // tries that found nothing and are left until we look for dead peers
 	ending  bool              // the end was seen, and a dead consumer's message may still come
 	_       [layout.Line]byte // as in the ends
@@ -42,7 +41,7 @@ type blocks struct {
 
 func newBlocks(e *end, s *shm.Segment, role layout.Role) *blocks {
 	spec := s.Spec()
-	b := &blocks{exchange: newExchange(s, e.seat, role), max: uint64(spec.Pack), patient: e.spin.fixed >= 0}
+	b := &blocks{exchange: newExchange(s, e.seat, role), max: uint64(spec.Pack)}
 	b.single = b.lead == 0
 	if spec.Payload == layout.Message {
 		b.max = uint64(spec.Elem.Size)
@@ -134,7 +133,7 @@ func (p *spscProducer) refused(err error) error {
 		if err := p.state(); err != nil {
 			return p.fail(err)
 		}
-		p.x.giveWay()
+		p.x.giveWay(&p.end)
 		return ErrFull
 	case errScribbled:
 		return p.fail(p.corrupt(layout.ReasonSlot, p.x.pos))
@@ -142,21 +141,11 @@ func (p *spscProducer) refused(err error) error {
 	return p.fail(err)
 }
 
-// mostPauses bounds how long a refused call gives way: under half a microsecond.
-const mostPauses = 16
-
-// giveWay pauses a moment after a burst that has come up against the other side. Two sides
-// that follow each other slot by slot fight over the same cache lines, and each exchange
-// costs transfers of several; some slots apart a transfer serves many (temporal slipping,
-// Giacomoni et al., FastForward, 2008). A lone exchange, as in a conversation, is no burst.
-func (b *blocks) giveWay() {
+// giveWay is end.giveWay after the exchanges since the last refused call.
+func (b *blocks) giveWay(e *end) {
 	n := b.burst
 	b.burst = 0
-	if n > 1 && b.patient {
-		for range min(n-1, mostPauses) {
-			order.Pause()
-		}
-	}
+	e.giveWay(n)
 }
 
 // fillable reports whether the producer may fill its own block.
@@ -252,7 +241,7 @@ func (c *spscConsumer) nothing(err error) error {
 	case ErrEmpty:
 		err := c.state()
 		if err == nil {
-			c.x.giveWay()
+			c.x.giveWay(&c.end)
 			return c.idle()
 		}
 		if err != shm.ErrClosed {

@@ -70,7 +70,7 @@ func (p *Producer[T]) TryPush(v T) error {
 		if p.x != nil {
 			return p.pushBlock(&v)
 		}
-		if err := p.room(1); err != nil {
+		if err := p.one(); err != nil {
 			return err
 		}
 		p.slots.put(t, &v)
@@ -137,7 +137,9 @@ func (p *Producer[T]) TryPushN(vs []T) (int, error) {
 	first := p.slots.run(p.tail, n)
 	k := copy(first, vs[:n])
 	copy(p.slots.run(p.tail+uint64(k), n-uint64(k)), vs[k:n])
-	if err := p.publish(p.tail + n); err != nil {
+	err := p.publish(p.tail + n)
+	p.from = p.tail // a batch is no burst of single elements
+	if err != nil {
 		return 0, err
 	}
 	return int(n), nil
@@ -175,7 +177,7 @@ func (p *Producer[T]) Reserve() (*T, error) {
 		return p.reserveBlock()
 	}
 	if p.tail == p.fast {
-		if err := p.room(1); err != nil {
+		if err := p.one(); err != nil {
 			return nil, err
 		}
 	}

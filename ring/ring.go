@@ -61,8 +61,8 @@ type Options struct {
 
 	// Spin is how long a blocked call polls before it parks in the kernel. 0
 	// adapts to the gaps between recent messages, up to about 100 µs. Below 0 never
-	// parks; that burns a CPU for as long as nothing comes, and a refused call on an MPMC
-	// ring does not give way for the moment that lets a burst flow better. On a machine with one
+	// parks; that burns a CPU for as long as nothing comes, and a call that is refused after a burst
+	// returns at once instead of after up to a microsecond, in which bursts flow better. On a machine with one
 	// CPU every blocked call parks at once.
 	Spin time.Duration
 }

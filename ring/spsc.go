@@ -36,6 +36,7 @@ type spscProducer struct {
 	limit    uint64  // head as last read, plus size: positions below it are ours
 	size     uint64
 	need     uint64 // units the last refused call wanted
+	from     uint64 // tail when the last burst of single elements began
 	claimed  uint64 // as layout.Control.Claim
 	reserved bool   // a reservation is outstanding
 	end
@@ -55,7 +56,7 @@ func (p *spscProducer) open(s *shm.Segment, payload layout.Payload, o *Options) 
 	p.tailWord = &p.control.Tail
 	p.tail = atomic.LoadUint64(p.tailWord) // observes: the last owner's final release
 	p.limit = p.tail
-	p.claimed = p.tail
+	p.claimed, p.from = p.tail, p.tail
 	if c := loadPosition(&p.control.Claim); c-p.tail <= p.size {
 		p.claimed = c // what the last owner announced and may have begun to overwrite
 	}
@@ -112,6 +113,16 @@ func (p *spscProducer) room(n uint64) error {
 		return ErrFull
 	}
 	return nil
+}
+
+// one is room for the calls that fill single elements, and gives way if there is none.
+func (p *spscProducer) one() error {
+	err := p.room(1)
+	if err == ErrFull {
+		p.giveWay(p.tail - p.from)
+		p.from = p.tail
+	}
+	return err
 }
 
 // announce tells observers that bytes below position end may change from now on.

@@ -20,6 +20,7 @@ type spscConsumer struct {
 	tail     uint64  // as last read: positions below it are ours to take
 	size     uint64
 	held     uint64 // units at head that Peek handed out
+	from     uint64 // head when the last burst of single elements began
 	lent     uint64 // units at head that All yielded and has not released
 	end
 }
@@ -39,7 +40,7 @@ func (c *spscConsumer) open(s *shm.Segment, payload layout.Payload, o *Options) 
 	}
 	c.headWord = &c.control.Head
 	c.head = atomic.LoadUint64(c.headWord) // observes: the last owner's final release
-	c.tail = c.head
+	c.tail, c.from = c.head, c.head
 	c.arm()
 	if tail := atomic.LoadUint64(&c.control.Tail); tail-c.head > c.size { // observes: the producer's release
 		return c.abandon(c.corrupt(layout.ReasonPositions, tail))
@@ -72,6 +73,16 @@ func (c *spscConsumer) refresh() error {
 		return nil
 	}
 	return c.reload()
+}
+
+// one is refresh for the calls that take single elements, and gives way if there is none.
+func (c *spscConsumer) one() error {
+	err := c.refresh()
+	if err == ErrEmpty {
+		c.giveWay(c.head - c.from)
+		c.from = c.head
+	}
+	return err
 }
 
 // reload reads tail anew.
