@@ -29,6 +29,7 @@ func (p *Producer[T]) pushBlocks(vs []T) (int, error) {
 			return done, err
 		}
 		done += int(n)
+		p.x.burst = 0 // a batch is no burst of single elements
 	}
 	return done, nil
 }
@@ -48,21 +49,26 @@ func (p *spscProducer) commitBlock(n uint64) error {
 	return err
 }
 
-func (c *Consumer[T]) popBlock() (v T, err error) {
+// quick takes an element in the usual case: blocks of one, nothing in hand, no orphans. If
+// it reports neither true nor an error, a message is in hand.
+func (c *Consumer[T]) quick(v *T) (bool, error) {
 	x := c.x
 	// observes, in Orphans: settle, Leave
-	if x.single && !x.hand && !x.lent && c.err == nil && x.orphans == c.control.Orphans.Load() {
-		if err = c.takeBlock(); err == nil {
-			v = *elementOf[T](x.area, x.own*x.stride)
-			x.told = false
-			x.hold()
-			failpoint.Hit(failpoint.TakeReleased)
-			return v, nil
-		}
-		if err = c.nothing(err); err != nil {
-			return v, err
-		}
-	} else if err = c.receive(); err != nil {
+	if !x.single || x.hand || x.lent || c.err != nil || x.orphans != c.control.Orphans.Load() {
+		return false, c.receive()
+	}
+	if err := c.takeBlock(); err != nil {
+		return false, c.nothing(err) // which may find an orphan instead
+	}
+	*v = *elementOf[T](x.area, x.own*x.stride)
+	x.told = false
+	x.hold()
+	failpoint.Hit(failpoint.TakeReleased)
+	return true, nil
+}
+
+func (c *Consumer[T]) popBlock() (v T, err error) {
+	if ok, err := c.quick(&v); ok || err != nil {
 		return v, err
 	}
 	v = *elementIn[T](c.x.payload(c.x.block), c.x.index)
@@ -73,13 +79,17 @@ func (c *Consumer[T]) popBlock() (v T, err error) {
 func (c *Consumer[T]) popBlocks(dst []T) (int, error) {
 	done := 0
 	for done < len(dst) {
-		if err := c.receive(); err != nil {
-			if done > 0 {
-				return done, nil
-			}
+		ok, err := c.quick(&dst[done])
+		switch {
+		case ok:
+			done++
+			c.x.burst = 0 // a batch is no burst of single elements, and must not wait for more
+			continue
+		case err != nil && done > 0:
+			return done, nil
+		case err != nil:
 			return 0, err
-		}
-		if done > 0 && c.x.again {
+		case done > 0 && c.x.again:
 			return done, nil // so that Redelivered speaks for all that one call returns
 		}
 		n := min(c.x.left, uint64(len(dst)-done))
