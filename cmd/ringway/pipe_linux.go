@@ -35,6 +35,13 @@ func pending(fd int) int {
 	return n
 }
 
+// datagrams reports whether fd is a socket that keeps what was written at once together,
+// so that a read which takes less loses the rest.
+func datagrams(fd int) bool {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	return err == nil && kind != unix.SOCK_STREAM
+}
+
 // nap sleeps for d, or less at a signal. Unlike time.Sleep it does not make the runtime
 // look for other work in between, which costs more than a nap is worth.
 func nap(d time.Duration) {

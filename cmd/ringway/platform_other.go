@@ -13,6 +13,7 @@ func seatsLocked(string) (bool, error) { return false, errors.ErrUnsupported }
 func isTerminal(int) bool              { return false }
 func widen(int) int                    { return 0 }
 func pending(int) int                  { return 0 }
+func datagrams(int) bool               { return false }
 func nap(time.Duration)                {}
 func writeAll([][]byte) error          { return errors.ErrUnsupported }
 func readable(int, int, bool) (ready, stopped bool, err error) {
