@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"ringway/layout"
+	"ringway/ring"
 )
 
 const (
@@ -64,7 +65,18 @@ func (s *sendStream) raw() error {
 		if err := s.in.ready(); err != nil {
 			return err
 		}
-		room, err := s.reserve(s.next())
+		size := s.next()
+		room, err := s.Reserve(size)
+		if err == ring.ErrFull && pending(0) <= 0 { // it may be the end, which needs no room
+			if err = s.aside(size); err == nil {
+				continue
+			}
+		} else if err == ring.ErrFull {
+			room, err = s.reserve(size)
+		}
+		if err == io.EOF {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -81,4 +93,14 @@ func (s *sendStream) raw() error {
 		}
 		s.accept(n, n)
 	}
+}
+
+// aside reads at most size bytes without taking room in the ring, then sends them. At
+// the end of the input the error is io.EOF.
+func (s *sendStream) aside(size int) error {
+	n, err := s.in.readNow(s.in.buf[:min(size, len(s.in.buf))])
+	if err != nil {
+		return err
+	}
+	return s.push(s.in.buf[:n], n)
 }

@@ -197,7 +197,8 @@ func (s *sendStream) whole(n, extra int) error {
 // elements cuts the input into the elements of a fixed ring.
 func (s *sendStream) elements() error {
 	for {
-		if s.in.at == s.in.end && s.elem < inputBuffer {
+		// Large elements go straight into the ring, but the end of the input needs no room there.
+		if s.in.at == s.in.end && (s.elem < inputBuffer || pending(0) <= 0) {
 			if err := s.in.more(0); err == io.EOF {
 				return nil
 			} else if err != nil {

@@ -3,10 +3,55 @@ package main
 import (
 	"bytes"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 )
+
+// Nobody needs to make room for the end of the input: send ends at a ring that is
+// nearly or quite full, and what it sent is all there.
+func TestRawEndsAtFullRing(t *testing.T) {
+	for flags, size := range map[string]int{
+		"--cap 64KiB":                             60_000, // less room is left than send takes when it knows nothing
+		"--cap 64KiB --fence full":                60_000,
+		"--kind mpmc --slots 64 --max-msg 4KiB":   64 << 10, // as many messages at least as reads of a pipe
+		"--payload fixed --elem 8 --slots 1024":   8192,
+		"--payload fixed --elem 100000 --slots 4": 400_000,
+	} {
+		t.Run(flags, func(t *testing.T) {
+			input := randomBytes(t, size)
+			file := filepath.Join(t.TempDir(), "input")
+			if err := os.WriteFile(file, input, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, how := range []string{"pipe", "file", "chunks"} {
+				path := newRing(t, strings.Fields(flags)...)
+				send := ringway(t, "send", path, "--raw", "--shutdown-at-eof")
+				switch {
+				case how == "file":
+					in, err := os.Open(file)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer in.Close()
+					send.Stdin = in
+				case how == "chunks" && strings.HasPrefix(flags, "--cap"):
+					send.Args = append(send.Args, "--chunk", "10000")
+					fallthrough
+				default:
+					send.Stdin = bytes.NewReader(input)
+				}
+				finish(t, start(t, send)).ok(t, how)
+				got := call(t, "", "recv", path, "--raw").ok(t, "recv").stdout
+				if !bytes.Equal([]byte(got), input) {
+					t.Errorf("%s: %d bytes came out of %d, or not the same", how, len(got), len(input))
+				}
+			}
+		})
+	}
+}
 
 // What a read of a datagram, or of a packet in a pipe, does not take is gone. A raw stream
 // loses none of it, wherever in the ring the last record ended.
