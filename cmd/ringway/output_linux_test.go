@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -54,6 +55,53 @@ func TestClosedOutput(t *testing.T) {
 			continue
 		}
 		finish(t, p).want(t, args[0], exitFailed, "write to standard output: broken pipe")
+	}
+}
+
+// Somebody who shares our standard output may make it non-blocking while we write.
+func TestOutputTurnsNonBlocking(t *testing.T) {
+	input := bytes.Repeat([]byte("0123456789abcde\n"), 200_000)
+	for _, mode := range []string{"--lines", "--raw"} {
+		path := newRing(t, "--cap", "64KiB")
+		recv := ringway(t, "recv", path, mode)
+		out := stdoutPipe(t, recv)
+		receiving := start(t, recv)
+		send := ringway(t, "send", path, mode, "--shutdown-at-eof")
+		in := stdinPipe(t, send)
+		sending := start(t, send)
+		closeOurs(t, send.Stdin)
+		got := make([]byte, 16, len(input))
+		if _, err := in.Write(input[:16]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(out, got); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.SetNonblock(int(recv.Stdout.(*os.File).Fd()), true); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			defer in.Close()
+			_, _ = in.Write(input[16:]) // if it fails, too little comes out
+		}()
+		fill, looks := 0, 0
+		eventually(t, "recv finds its output full", func() bool {
+			now := pending(int(out.Fd()))
+			if looks++; now != fill || now < 16<<10 {
+				fill, looks = now, 0
+			}
+			return looks == 20
+		})
+		closeOurs(t, recv.Stdout)
+		rest, err := io.ReadAll(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		finish(t, sending).ok(t, "send")
+		finish(t, receiving).ok(t, "recv")
+		if got = append(got, rest...); !bytes.Equal(got, input) {
+			t.Errorf("%s: %d bytes came out of %d, or not the same", mode, len(got), len(input))
+		}
 	}
 }
 

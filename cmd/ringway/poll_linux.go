@@ -22,3 +22,13 @@ func readable(fd, stop int, block bool) (ready, stopped bool, err error) {
 		return fds[0].Revents != 0, fds[1].Revents != 0, err
 	}
 }
+
+// writable waits until a write to fd would not block.
+func writable(fd int) error {
+	fds := [...]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+	for {
+		if _, err := unix.Poll(fds[:], -1); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

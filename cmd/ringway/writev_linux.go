@@ -8,22 +8,32 @@ import (
 )
 
 // writeAll writes pieces to standard output one behind the other, with as few system
-// calls as its other end allows.
+// calls as its other end allows. Somebody who shares it may make it non-blocking at any
+// time; then we wait ourselves.
 func writeAll(pieces [][]byte) error {
-	for len(pieces) > 1 {
-		n, err := unix.Writev(1, pieces)
+	for len(pieces) > 0 {
+		n, err := write(pieces)
+		pieces = after(pieces, n)
 		switch {
-		case err == nil:
-			pieces = after(pieces, n)
-			continue
-		case errors.Is(err, unix.EINTR):
-			continue
-		case !errors.Is(err, unix.EAGAIN):
+		case errors.Is(err, unix.EAGAIN):
+			if err := writable(1); err != nil {
+				return err
+			}
+		case err != nil && !errors.Is(err, unix.EINTR):
 			return err
 		}
-		break // somebody made it non-blocking; os.File can wait for that
 	}
-	return writeEach(pieces)
+	return nil
+}
+
+// write is one call, or several for a single piece. It returns how much it wrote, also
+// with an error.
+func write(pieces [][]byte) (int, error) {
+	if len(pieces) == 1 {
+		return os.Stdout.Write(pieces[0])
+	}
+	n, err := unix.Writev(1, pieces)
+	return max(n, 0), err
 }
 
 // after returns what is left of pieces when n bytes of them are written.
@@ -36,14 +46,4 @@ func after(pieces [][]byte, n int) [][]byte {
 		pieces[0] = pieces[0][n:]
 	}
 	return pieces
-}
-
-// writeEach is writeAll with one call for each piece.
-func writeEach(pieces [][]byte) error {
-	for _, p := range pieces {
-		if _, err := os.Stdout.Write(p); err != nil {
-			return err
-		}
-	}
-	return nil
 }
