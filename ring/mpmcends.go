@@ -186,6 +186,9 @@ func (c *spscConsumer) have(block, part uint64, again bool) error {
 		c.x.left = n - part
 	}
 	if again {
+		if race.Enabled && c.mapped {
+			race.Acquire() // from its sender, and from who had it, whose locks the detector does not see
+		}
 		c.seat.Line.Redelivered.Add(1)
 	}
 	return nil
@@ -217,12 +220,14 @@ func (c *spscConsumer) receive() error {
 // takeBlock makes the block of the oldest message ours; errors as from take. The wake comes before the
 // message is read: who sleeps on a full ring waits for the slot, not for the block.
 func (c *spscConsumer) takeBlock() error {
+	if race.Enabled && c.mapped {
+		race.Release() // to whoever fills the slot that the swap frees
+	}
 	if err := c.x.take(); err != nil {
 		return err
 	}
 	if race.Enabled && c.mapped {
 		race.Acquire()
-		race.Release()
 	}
 	failpoint.Hit(failpoint.WakeBefore)
 	if c.other.Parked() { // observes: Prepare by a producer, or Alert; the swap in take is the fence between
@@ -346,6 +351,9 @@ func (c *spscConsumer) drop(n uint64) error {
 
 // closeBlocks leaves an adopted message to others.
 func (c *spscConsumer) closeBlocks() error {
+	if race.Enabled && c.mapped {
+		race.Release() // to who gets what we have in hand
+	}
 	if c.x == nil || c.x.orphan == nil {
 		return nil
 	}
