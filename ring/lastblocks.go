@@ -141,7 +141,8 @@ func (o *blockObserver) copy(f found) (samples []Sample) {
 		}
 	}
 	// Keeps the copies before the loads below, as in observer.kept. Whoever fills the block
-	// anew has it out of a slot, and who put it there wrote another version into it first.
+	// anew has it out of a slot, and who put it there wrote another version into it first; or
+	// it sat down where the block's last taker was, and did that itself (begin).
 	o.order.Add(1)
 	if !o.tells(f) {
 		return nil

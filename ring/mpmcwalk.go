@@ -7,6 +7,7 @@ package ring
 import (
 	"sync/atomic"
 
+	"ringway/layout"
 	"ringway/shm"
 )
 
@@ -64,10 +65,16 @@ func (x *exchange) moveHint(pos uint64) {
 
 // begin is start for a new sender. A consumer that had our seat before us may have meant to
 // give our block back, a lap ahead of where we are, and lost: such a version would pass
-// for a later one than that of our send.
+// for a later one than that of our send. And if our block still holds a message, we begin
+// behind that: an observer that is copying it must find another version there.
 func (x *exchange) begin(freed words) {
 	x.start(x.filled)
-	*freed.at(x.own) = 2 * x.pos
+	sent := atomic.LoadUint64(x.given.at(x.own)) // observes: an earlier owner's. Believed only if the slot agrees.
+	if next := layout.PositionOf(sent, x.pos) + 1; sent&1 == 1 && int64(next-x.pos) > 0 && x.filled(next) {
+		x.pos = next
+	}
+	// publishes to observers, ahead of what we fill the block with; and to recovery, as in send.
+	atomic.StoreUint64(freed.at(x.own), 2*x.pos)
 }
 
 // start finds where a new handle begins. A hint nobody can vouch for means a walk from
