@@ -30,7 +30,7 @@ func TestExchange(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "go", "test", "-tags", "failpoint", "-count=1", "-timeout", limit.String(), "-run", "^TestExchange$", "-v", ".").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "test", "-tags", "failpoint", "-count=1", "-timeout", limit.String(), "-run", "^(TestExchange|TestWander)$", "-v", ".").CombinedOutput()
 	t.Logf("%s", out)
 	if err != nil {
 		t.Error(err)

@@ -35,8 +35,9 @@ func heir(producer bool, m uint64) *actor {
 			a.send(m, 1)
 			return
 		}
-		a.receive()
-		a.receive()
+		if a.receive() {
+			a.receive()
+		}
 	}}
 }
 

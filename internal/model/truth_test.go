@@ -157,6 +157,23 @@ func (a *actor) observe(p int) {
 			}
 		}
 		a.hand, a.flagged = v, true
+	case failpoint.SitTaken: // what lies in the seat has a living owner from here on
+		for i := range w.seats() {
+			rec := layout.SeatRec(atomic.LoadUint64(&w.seats()[i].Rec))
+			if id, ok := w.locks[layout.TenureByte(i)]; !ok || id != a.id || rec.Kind() != layout.RecUnacked {
+				continue
+			}
+			_, _, v := w.block(rec.Give())
+			for _, b := range w.actors {
+				if b.hand == v && b.life != dead {
+					w.fail("%s inherits %d, which %s has", a.name, v, b.name)
+				}
+				if b.hand == v {
+					b.hand = 0
+				}
+			}
+			a.hand, a.flagged = v, true
+		}
 	case failpoint.TakeReleased, failpoint.AdoptDone:
 		if a.hand == 0 || w.gone>>a.hand&1 == 1 {
 			w.fail("%s: releases %d again", a.name, a.hand)
