@@ -110,59 +110,6 @@ func TestLastBlocksOfOthers(t *testing.T) {
 	count("a consumer has the seat again", 0)
 }
 
-// A message found in its slot, taken since, whose taker left and whose block is in the hands
-// of a producer that sat down there: the copy is not believed, though the hint says nothing.
-func TestLastBlocksTakenOverByAProducer(t *testing.T) {
-	s := blocksOf(t, 1024, 1)
-	p := mustProducer[uint64](t, s, nil)
-	mustPush(t, p, 7, 8)
-	o := newBlockObserver(s)
-	_, o.tail = findPositions(s)
-	all := o.inSlots(10)
-	if len(all) != 2 || all[1].pos != 0 {
-		t.Fatalf("in slots: %+v", all)
-	}
-	c, err := NewConsumer[uint64](s, nil)
-	wantErr(t, "NewConsumer", err, nil)
-	mustPop(t, c, 7, false)
-	block := c.x.own
-	wantErr(t, "Close", c.Close(), nil)
-	if got := o.copy(all[1]); len(got) != 1 || got[0].Data[0] != 7 {
-		t.Fatalf("while nobody has touched the block: %+v", got)
-	}
-	q := mustProducer[uint64](t, s, nil)
-	if q.x.own != block || block != all[1].block {
-		t.Fatalf("the producer has block %d, the consumer had %d, the message %d", q.x.own, block, all[1].block)
-	}
-	v, err := q.Reserve()
-	wantErr(t, "Reserve", err, nil)
-	*v = 9
-	if got := o.copy(all[1]); got != nil {
-		t.Errorf("a copy of a block that a producer fills: %+v", got)
-	}
-	wantErr(t, "Commit", q.Commit(), nil)
-	c = mustConsumer[uint64](t, s, nil)
-	mustPop(t, c, 8, false)
-	mustPop(t, c, 9, false)
-}
-
-// A block that was to be sent and never was does not move who sits down there past its position.
-func TestSenderSitsOnAnUnsentBlock(t *testing.T) {
-	s := blocksOf(t, 1024, 1)
-	h := s.Header()
-	sent, freed := layout.VersionsAt(s.Memory(), &h.Geometry)
-	own := layout.SeatRec(layout.SeatsAt(s.Memory(), s.Spec().Seats)[0].Rec).Give()
-	for _, pos := range []uint64{0, 1, 1023, 1 << 40, 1<<63 - 1} { // and what no producer wrote
-		sent[own] = 2*pos + 1
-		p, err := NewProducer[uint64](s, nil)
-		wantErr(t, "NewProducer", err, nil)
-		if p.x.pos != 0 || freed[own] != 0 {
-			t.Errorf("sent at %d: begins at %d, and says it was freed at %d", pos, p.x.pos, freed[own])
-		}
-		wantErr(t, "Close", p.Close(), nil)
-	}
-}
-
 // While several send and take at full speed, what is shown is whole, at its own position.
 func TestLastBlocksWhileStreaming(t *testing.T) {
 	for _, pack := range []int{1, 5} {
