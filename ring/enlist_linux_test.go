@@ -38,7 +38,7 @@ func init() {
 			time.Sleep(time.Millisecond / 10) // let the kernel's grace period end
 		}
 		must(p.TryPush(1))
-		if p.fast == p.tail || c.fast != c.head {
+		if p.fast != p.limit || c.fast != c.tail {
 			panic("the busy path does not follow")
 		}
 		fmt.Println("enlisted")
