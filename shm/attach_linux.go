@@ -21,7 +21,7 @@ import (
 // kernel drops them with the process.
 //
 //	attach   shared lock; if the file has lost its name meanwhile, begin again
-//	leave    drop the shared lock, and if the segment is marked try for the
+//	leave    drop the shared lock, then look, and if the segment is marked try for the
 //	         exclusive one: of any number who leave at once, the last is granted it
 //	remove   only while holding it, hence never while anybody is attached or attaching
 
@@ -115,13 +115,12 @@ func (s *Segment) leave() error {
 	if s.locks == nil || s.pid != os.Getpid() {
 		return nil
 	}
-	marked := s.marked()
-	err := s.depart()
-	if err != nil {
-		marked = false // the memory is gone: the file was cut short, and says nothing any more
-	}
-	if _, err := setLock(s.locks, unix.F_UNLCK, layout.AttachByte); err != nil || !marked {
+	gone := s.depart() // the memory is gone: the file was cut short, and says nothing any more
+	if _, err := setLock(s.locks, unix.F_UNLCK, layout.AttachByte); err != nil || gone != nil {
 		return err
+	}
+	if !s.marked() {
+		return nil // who marks it later has not left yet, and removes it
 	}
 	alone, err := setLock(s.locks, unix.F_WRLCK, layout.AttachByte)
 	if err != nil || !alone {

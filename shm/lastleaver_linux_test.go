@@ -1,10 +1,14 @@
 package shm_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -98,4 +102,39 @@ func TestRemoveOnLastRace(t *testing.T) {
 			t.Logf("%d kills, %d stays, %d of them in a segment that had to be made", kills, stays, made)
 		})
 	}
+}
+
+// Somebody marks the segment and leaves while another is leaving: whichever is the last, it
+// must see the mark.
+func TestMarkedWhileLeaving(t *testing.T) {
+	dir := ramDir(t)
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			path := filepath.Join(dir, fmt.Sprint(w))
+			for i := range rounds(500, 50000) {
+				a, err := shm.Create(path, spec, 0o600)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				b, err := shm.Open(path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				left := make(chan error)
+				go func() { left <- a.Close() }()
+				for range i % 64 {
+					runtime.Gosched() // so that the two meet everywhere
+				}
+				err = errors.Join(b.RemoveOnLast(), b.Close(), <-left)
+				if _, e := os.Lstat(path); err != nil || !errors.Is(e, fs.ErrNotExist) {
+					t.Errorf("round %d: both have left, the second marked it; leaving: %v; the name: %v", i, err, e)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

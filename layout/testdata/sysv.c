@@ -196,10 +196,9 @@ static uint64_t echo(ring *in, ring *out, uint64_t head, uint64_t tail) {
 
 // leave does what a program should that does not just end.
 static void leave(ring *r, int side) {
-  uint32_t destroy = atomic_load(U32(r, DESTROY));
   atomic_store(U32(r, SEATS + 128 * side), 0);
   lock(r->fd, F_UNLCK, 4096);
-  if (destroy && lock(r->fd, F_WRLCK, 4096)) shmctl(r->id, IPC_RMID, NULL), unlink(r->lock);
+  if (atomic_load(U32(r, DESTROY)) && lock(r->fd, F_WRLCK, 4096)) shmctl(r->id, IPC_RMID, NULL), unlink(r->lock);
   shmdt(r->base);
   close(r->fd);
 }
