@@ -233,8 +233,18 @@ func (v *Var[T]) Changed(ctx context.Context) error {
 	if atomic.LoadUint64(v.version) != since { // acquire: pairs with the store in Update
 		return nil
 	}
-	stop := context.AfterFunc(ctx, v.changed.Interrupt) // so that a cancel cannot be lost between the look and the sleep
-	defer stop()
+	if ctx.Done() != nil {
+		fired := make(chan struct{})
+		stop := context.AfterFunc(ctx, func() { // so that a cancel cannot be lost between the look and the sleep
+			defer close(fired)
+			v.changed.Interrupt()
+		})
+		defer func() {
+			if !stop() {
+				<-fired // it touches the segment, which may be unmapped once we return
+			}
+		}()
+	}
 	for {
 		token := v.changed.Prepare()               // full fence (a CAS, or the bit was there and Update's wake clears it)
 		if atomic.LoadUint64(v.version) != since { // acquire: pairs with the store in Update

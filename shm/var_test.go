@@ -474,3 +474,20 @@ func benchmarkVar(b *testing.B, large func(*shm.Var[page]), small func(*shm.Var[
 		}
 	})
 }
+
+// What a cancelled wait started has ended when it returns: it would touch memory that the
+// caller may unmap. Without a second processor it would come late every time.
+func TestVarChangedLeavesNothingBehind(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20 {
+		v, path := createVar[account](t)
+		if err := v.Changed(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("cancelled, it says %v", err)
+		}
+		checkErr(t, v.Close())
+		checkErr(t, shm.Remove(path))
+		runtime.Gosched()
+	}
+}
