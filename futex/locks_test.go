@@ -88,6 +88,29 @@ func TestSemaphoreErrors(t *testing.T) {
 	check(s.Acquire(MaxPermits - 1))
 }
 
+// Who leaves permits to the one that goes first, and is about to sleep when that one gives up, must
+// not sleep: its wake was before.
+func TestFirstLeavesNobodyAsleep(t *testing.T) {
+	var s Semaphore
+	check(s.Post(1))
+	ctx, cancel := context.WithCancel(t.Context())
+	_, result := lockedWait(func() error { return s.AcquireContext(ctx, 2) })
+	finishes(t, "a waiter that goes first", func() {
+		for s.first.Load() == 0 || s.word.Load()&semMany == 0 {
+			time.Sleep(time.Millisecond)
+		}
+	})
+	parks := s.word.Load() | semParked // of somebody who wants the free one and sees who goes first
+	cancel()
+	if err := receive(t, "Acquire", result); !errors.Is(err, context.Canceled) {
+		t.Error("cancelled:", err)
+	}
+	if now := s.word.Load(); s.first.Load() != 0 || semWord(now).free() != 1 || uint32(now) == uint32(parks) {
+		t.Errorf("the word is %#x, as before: a sleeper would not notice", now)
+	}
+	check(s.TryAcquire(1))
+}
+
 func TestCondErrors(t *testing.T) {
 	var m Mutex
 	var c Cond

@@ -172,9 +172,7 @@ func (s *Semaphore) acquireSlow(ctx context.Context, n int, try bool) (err error
 	var me uint64 // our number if we go first
 	defer func() {
 		if me != 0 && s.first.CompareAndSwap(me, 0) { // publishes: anybody may go again
-			if w := semWord(s.word.Load()); w.free() > 0 {
-				s.wake(w, w)
-			}
+			s.stir()
 		}
 	}()
 	for asked := false; ; {
@@ -226,6 +224,17 @@ func (s *Semaphore) acquireSlow(ctx context.Context, n int, try bool) (err error
 		}
 		if err := s.sleep(w, n > 1 || me != 0, &t); err != nil {
 			return err
+		}
+	}
+}
+
+// stir wakes those who left free permits to the one who goes first. It changes the word: who still saw
+// that one and is on the way to sleep finds another word and looks again.
+func (s *Semaphore) stir() {
+	for {
+		w := semWord(s.word.Load()) // observes the last operation; its account stays in the word
+		if w.free() == 0 || s.give(w, w.next(w.row(), w.free(), w.held(), 0)) {
+			return
 		}
 	}
 }
