@@ -174,6 +174,24 @@ func TestDamagedLocks(t *testing.T) {
 	}
 }
 
+// A search for the file of a mapping leaves alone the locks that the program has on others.
+func TestSearchKeepsForeignLocks(t *testing.T) {
+	path := newFile(t)
+	ours, err := os.OpenFile(path, os.O_RDWR, 0)
+	check(err)
+	defer ours.Close()
+	looks, err := os.OpenFile(path, os.O_RDWR, 0)
+	check(err)
+	defer looks.Close()
+	check(unix.FcntlFlock(ours.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Start: 7, Len: 1}))
+	if _, err := ofMapping(mapping{begin: 1 << 12, end: 2 << 12, perms: "rw-s", file: "ff:ff 1"}); !errors.Is(err, errors.ErrUnsupported) {
+		t.Error("a file that nobody has:", err)
+	}
+	if held, err := lockHeld(looks, 7); !held || err != nil {
+		t.Error("the program's lock on another file is gone", err)
+	}
+}
+
 // Memory at the same address is not the same memory: files take turns at one, and each time the owner
 // holds its lock on the file that is there now.
 func TestMappingsTakeTurns(t *testing.T) {

@@ -131,9 +131,8 @@ func forgetUnmapped() {
 
 // mappedName is how a file is called in the list of mappings. What fstat says of it
 // differs from that on some file systems, so ask the list.
-func mappedName(f *os.File) (string, error) {
-	page, err := unix.Mmap(int(f.Fd()), 0, os.Getpagesize(), unix.PROT_NONE, unix.MAP_SHARED)
-	runtime.KeepAlive(f)
+func mappedName(fd int) (string, error) {
+	page, err := unix.Mmap(fd, 0, os.Getpagesize(), unix.PROT_NONE, unix.MAP_SHARED)
 	if err != nil {
 		return "", err
 	}
@@ -158,20 +157,35 @@ func ofMapping(m mapping) (*identity, error) {
 			return own, nil
 		}
 	}
-	names := []string{fmt.Sprintf("/proc/self/map_files/%x-%x", m.begin, m.end), m.path}
-	if open, err := os.ReadDir("/proc/self/fd"); err == nil {
-		for _, e := range open {
-			names = append(names, "/proc/self/fd/"+e.Name())
+	own, err := ifMapped(fmt.Sprintf("/proc/self/map_files/%x-%x", m.begin, m.end), m.file)
+	if !errors.Is(err, errNoFile) {
+		return own, err
+	}
+	open, err := os.ReadDir("/proc/self/fd")
+	for _, e := range open {
+		if err != nil || !isOpen(e.Name(), m.file) {
+			continue
+		}
+		if own, err := ifMapped("/proc/self/fd/"+e.Name(), m.file); !errors.Is(err, errNoFile) {
+			return own, err
 		}
 	}
-	for _, name := range names {
-		if own, err := ifMapped(name, m.file); err == nil {
-			return own, nil
-		} else if !errors.Is(err, errNoFile) {
-			return nil, err
-		}
+	return ifMapped(m.path, m.file)
+}
+
+// isOpen reports whether a descriptor of the program's is the file that is mapped. It is asked
+// as it is: to open and close a file would drop all fcntl locks that the program has there.
+func isOpen(name, file string) bool {
+	fd, err := strconv.Atoi(name)
+	if err != nil {
+		return false
 	}
-	return nil, errNoFile
+	var st unix.Stat_t
+	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return false
+	}
+	got, err := mappedName(fd)
+	return err == nil && got == file
 }
 
 // ifMapped makes an identity in the file called name if that is the one that is mapped.
@@ -185,7 +199,7 @@ func ifMapped(name, file string) (*identity, error) {
 		return nil, errNoFile
 	}
 	defer f.Close()
-	if got, err := mappedName(f); err != nil || got != file {
+	if got, err := mappedName(int(f.Fd())); err != nil || got != file {
 		return nil, errNoFile
 	}
 	own, err := identify(f)
