@@ -2,7 +2,6 @@ package shm
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -113,13 +112,18 @@ func openSysV(path string, key int, readOnly bool, o *Options) (*Segment, error)
 	if err = s.mapSysV(o); err == nil {
 		return s, nil
 	}
-	switch {
-	case errors.Is(err, errAbandoned):
+	if errors.Is(err, errAbandoned) {
 		err = errors.Join(err, s.removeLast())
-	case errors.Is(err, errHalf) && !readOnly && removeID(key, id) == nil:
-		err = fmt.Errorf("%w: what there was is removed now; create it: %w", errHalf, fs.ErrNotExist)
 	}
 	s.discard()
+	if errors.Is(err, errHalf) && !readOnly {
+		switch e := removeID(key, id); {
+		case e == nil:
+			err = fmt.Errorf("%w: what there was is removed now; create it: %w", errHalf, fs.ErrNotExist)
+		case errors.Is(e, errGone):
+			err = e
+		}
+	}
 	return nil, err
 }
 
@@ -215,78 +219,6 @@ func (v *sysv) remove(locks *os.File) error {
 		return nil
 	}
 	return err
-}
-
-// removeSysV is Remove of a System V segment.
-func removeSysV(path string, key int) error {
-	if key == 0 {
-		return fmt.Errorf("remove %s: %w", path, errNoKey)
-	}
-	id, err := unix.SysvShmGet(key, 0, 0)
-	if errors.Is(err, unix.ENOENT) {
-		sweepLocks(key, "")
-		return fmt.Errorf("remove %s: there is no such ring: %w", path, err)
-	}
-	if err == nil {
-		err = removeID(key, id)
-	}
-	if err != nil {
-		return fmt.Errorf("remove %s: %w", path, err)
-	}
-	return nil
-}
-
-// removeID removes the segment number id if it is a ring, or was to become one.
-func removeID(key, id int) error {
-	v := &sysv{key: key, id: id}
-	st, err := v.stat()
-	if err != nil {
-		return err
-	}
-	mem, err := unix.SysvShmAttach(id, 0, unix.SHM_RDONLY)
-	if err != nil {
-		return fmt.Errorf("shmat: %w", err)
-	}
-	defer unix.SysvShmDetach(mem) // of what was just attached, it cannot fail
-	half := len(mem) >= layout.HeaderSize && zero(mem[:layout.HeaderSize]) && gone(st.Cpid)
-	if !layout.HasMagic(mem) && !half {
-		return fmt.Errorf("%w: it does not begin like a ring; remove it with ipcrm -M %#x if you know what it is", ErrFormat, uint32(key))
-	}
-	if _, err := unix.SysvShmCtl(id, unix.IPC_RMID, nil); err != nil {
-		return fmt.Errorf("shmctl IPC_RMID: %w", err)
-	}
-	if len(mem) >= layout.HeaderSize && !half {
-		_ = unix.Unlink(lockPathOf(key, mem[idOff:idOff+16])) // named by the id of what is gone now; who uses it has it open
-	}
-	return nil
-}
-
-// clearSysV removes what is in the way of a new segment: one that its creator died over,
-// or a marked one whose last user was killed.
-func clearSysV(key int) bool {
-	id, err := unix.SysvShmGet(key, 0, 0)
-	if err != nil {
-		return errors.Is(err, unix.ENOENT)
-	}
-	v := &sysv{key: key, id: id}
-	st, err := v.stat()
-	if err != nil {
-		return false
-	}
-	mem, err := unix.SysvShmAttach(id, 0, unix.SHM_RDONLY)
-	if err != nil {
-		return false
-	}
-	page := bytes.Clone(mem[:min(len(mem), layout.HeaderSize)])
-	_ = unix.SysvShmDetach(mem)
-	if len(page) < layout.HeaderSize || !layout.HasMagic(page) && !zero(page) {
-		return false
-	}
-	if binary.LittleEndian.Uint64(page[readyOff:]) != layout.Ready {
-		return gone(st.Cpid) && removeID(key, id) == nil
-	}
-	done, err := RemoveAbandoned(SysVName(key))
-	return done || errors.Is(err, fs.ErrNotExist)
 }
 
 // kernelCount is nattch.

@@ -369,6 +369,40 @@ func TestSysVCreatorKilled(t *testing.T) {
 	}
 }
 
+// A segment of another program that begins with zeroes and whose creator has ended is not taken for half a
+// ring while it has contents, or users.
+func TestSysVForeignZeroes(t *testing.T) {
+	for _, how := range []string{"contents", "users"} {
+		key := sysvKey(t)
+		p := child.Start(t, "sysv-half", fmt.Sprint(key), "nothing")
+		p.Expect("made")
+		id, err := unix.SysvShmGet(key, 0, 0)
+		checkErr(t, err)
+		mem, err := unix.SysvShmAttach(id, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Kill()
+		if how == "contents" {
+			mem[len(mem)-1] = 1
+			checkErr(t, unix.SysvShmDetach(mem))
+		}
+		_, err = shm.OpenSysV(key)
+		wantError(t, how, err, shm.ErrFormat)
+		if how == "contents" { // where it need not wait whether they go away
+			_, err = shm.CreateSysV(key, spec, 0o600)
+			wantError(t, how, err, fs.ErrExist)
+			wantError(t, how, shm.Remove(shm.SysVName(key)), shm.ErrFormat, "ipcrm -M")
+		}
+		if still, err := unix.SysvShmGet(key, 0, 0); still != id || err != nil {
+			t.Errorf("with %s it was removed: %v", how, err)
+		}
+		if how == "users" {
+			checkErr(t, unix.SysvShmDetach(mem))
+		}
+	}
+}
+
 // What is no ring, and lock files that somebody else may have put there, are refused.
 func TestSysVRefuses(t *testing.T) {
 	_, err := shm.CreateSysV(0, spec, 0o600)
