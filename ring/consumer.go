@@ -157,7 +157,7 @@ func (c *Consumer[T]) Release() {
 		panic("ringway: Release without Peek")
 	}
 	if c.x != nil {
-		c.drop(1) // an error sticks
+		_ = c.drop(1) // an error sticks
 		return
 	}
 	if !c.asym || c.err != nil {

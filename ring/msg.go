@@ -165,8 +165,8 @@ func (c *MsgConsumer) release() {
 	if c.x == nil {
 		c.publish(c.head + c.held)
 	} else if c.elem != 0 {
-		c.drop(1) // an error sticks
+		_ = c.drop(1) // an error sticks
 	} else {
-		c.drop(c.x.left)
+		_ = c.drop(c.x.left) // the same
 	}
 }

@@ -70,7 +70,7 @@ func drain(c *Consumer[pair], way int) (taken uint64, err error) {
 	dst := make([]pair, 2*killBatch)
 	for err == nil {
 		var v pair
-		n := 1
+		var n int
 		switch way {
 		case byBatch:
 			n, err = c.PopN(background, dst)

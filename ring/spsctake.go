@@ -159,7 +159,7 @@ func (c *spscConsumer) settle() {
 func (c *spscConsumer) released() {
 	c.notify()
 	if err := c.state(); err != nil && err != shm.ErrClosed {
-		c.fail(err)
+		_ = c.fail(err) // it sticks
 	}
 }
 

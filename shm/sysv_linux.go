@@ -205,7 +205,7 @@ func (v *sysv) stat() (*unix.SysvShmDesc, error) {
 // exists reports whether the key still leads to the segment.
 func (v *sysv) exists() bool {
 	st, err := v.stat()
-	return err == nil && uint32(st.Perm.Mode)&shmDest == 0
+	return err == nil && st.Perm.Mode&shmDest == 0
 }
 
 // remove removes the segment, which we still have mapped: so its number cannot have passed

@@ -45,8 +45,8 @@ func openLocks(path string, st *unix.SysvShmDesc, readOnly bool) (*os.File, erro
 		err = fmt.Errorf("%w: its lock file %s is no empty regular file of one name; remove it and create the ring again", ErrFormat, path)
 	case have.Uid != st.Perm.Cuid && have.Uid != 0:
 		err = fmt.Errorf("%w: its lock file %s belongs to uid %d, the segment was made by uid %d", fs.ErrPermission, path, have.Uid, st.Perm.Cuid)
-	case have.Mode&0o7777&^(uint32(st.Perm.Mode)&0o777) != 0:
-		err = fmt.Errorf("%w: its lock file %s has mode %04o, the segment %04o; it is open to more than the segment's users", fs.ErrPermission, path, have.Mode&0o7777, uint32(st.Perm.Mode)&0o777)
+	case have.Mode&0o7777&^(st.Perm.Mode&0o777) != 0:
+		err = fmt.Errorf("%w: its lock file %s has mode %04o, the segment %04o; it is open to more than the segment's users", fs.ErrPermission, path, have.Mode&0o7777, st.Perm.Mode&0o777)
 	}
 	if err != nil {
 		_ = f.Close() // the error that matters is err

@@ -30,7 +30,7 @@ func Run() {
 	if !ok {
 		return
 	}
-	os.Unsetenv(envName) // what the child executes is not a child of this kind
+	_ = os.Unsetenv(envName) // what the child executes is not a child of this kind
 	main := mains[name]
 	if main == nil {
 		fmt.Fprintf(os.Stderr, "child: no main called %q in this binary: Register it before Run\n", name)
