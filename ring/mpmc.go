@@ -46,7 +46,8 @@ type exchange struct {
 	slotBits  uint8
 	lapShift  uint8
 	burst     uint64 // exchanges since the last refused call
-	wide      bool   // blocks that no two fit a line or so
+	perLine   uint64 // blocks that fit into a line, less 1
+	wide      bool   // hardly more than one
 	count     uint64 // of blocks
 	hinted    uint64 // where we last moved the hint to
 	step      uint64 // how far it may lag behind us
@@ -60,9 +61,12 @@ type exchange struct {
 // maxHops bounds what one call walks while others work, or while somebody scribbles.
 const maxHops = 1 << 20
 
-// fetchAhead is how many positions ahead of a take its block is asked for: about what a
-// line takes to come from another core, at 20 ns a take.
-const fetchAhead = 8
+// How many positions ahead of a take, and of a send, a block is asked for: about what a line
+// takes to come from another core.
+const (
+	fetchAhead = 8
+	clearAhead = 12
+)
 
 func newExchange(s *shm.Segment, seat *shm.Seat, role layout.Role) exchange {
 	g := s.Header().Geometry
@@ -85,7 +89,7 @@ func exchangeOf(s *shm.Segment, hint *uint64) exchange {
 		mask: uint64(g.Spec.Cap - 1), codec: codec, hint: hint,
 		blockMask: uint64(codec.Full() - 1), full: uint64(codec.Full()), seal: uint64(codec.Seal()),
 		slotBits: uint8(bits.Len64(uint64(g.Spec.Cap - 1))), lapShift: uint8(bits.TrailingZeros64(uint64(codec.Seal()))) + 1,
-		wide: g.Stride >= 32, step: max(1, min(64, uint64(g.Spec.Cap)/16)),
+		wide: g.Stride >= 32, perLine: max(1, 64/g.Stride) - 1, step: max(1, min(64, uint64(g.Spec.Cap)/16)),
 	}
 }
 
@@ -120,6 +124,11 @@ func (x *exchange) send() error {
 				return err
 			}
 			continue
+		}
+		if t&x.perLine == 0 {
+			if get, ok := x.names(t+clearAhead, 0); ok {
+				order.PrefetchWrite(&x.area[get*x.stride])
+			}
 		}
 		// Evidence for whoever must find out, after our death, whether the swap below
 		// happened. Our block, our seat: nobody else stores to either. Recovery reads
@@ -190,7 +199,9 @@ func (x *exchange) take() error {
 			continue
 		}
 		if x.wide {
-			x.fetch(h + fetchAhead)
+			if get, ok := x.names(h+fetchAhead, x.full); ok {
+				order.Prefetch(&x.area[get*x.stride])
+			}
 		}
 		*x.given.at(x.own) = 2 * (h + x.mask + 1) // evidence, as in send
 		failpoint.Hit(failpoint.TakeHeader)
@@ -218,14 +229,14 @@ func (x *exchange) take() error {
 	return errScribbled
 }
 
-// fetch asks for the block of a position that is already sent. The swap of each take waits
-// for what was loaded before it, so without this the lines of a burst would come one by one.
-func (x *exchange) fetch(pos uint64) {
+// names returns the block that a coming position's slot names if it is free for it, or holds its
+// message (full). The swap of each exchange waits for all loads and stores before it, so the lines
+// of a burst would come one by one if their blocks were not asked for ahead.
+func (x *exchange) names(pos, full uint64) (block uint64, ok bool) {
 	// observes nothing: whatever it names is only a hint to the cache.
 	word := atomic.LoadUint64(x.words.at(pos & x.mask))
-	if get := word & x.blockMask; word-get == x.free(pos)|x.full && get < x.count {
-		order.Prefetch(&x.area[get*x.stride])
-	}
+	block = word & x.blockMask
+	return block, word-block == x.free(pos)|full && block < x.count
 }
 
 // refuseTake says why there is no message at h to take, or moves on to another position.

@@ -7,3 +7,9 @@ package order
 //
 //go:noescape
 func Prefetch(p *byte)
+
+// PrefetchWrite asks for the cache line at p, to be written soon. PREFETCHW on amd64,
+// PRFM PSTL1KEEP on arm64.
+//
+//go:noescape
+func PrefetchWrite(p *byte)
