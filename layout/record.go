@@ -1,7 +1,7 @@
 package layout
 
-// A record of an SPSC message ring is one 64-bit word and the message, padded
-// to a multiple of 8 bytes; it never wraps:
+// Record is the word that begins a record. A record of an SPSC message ring is one
+// 64-bit word and the message, padded to a multiple of 8 bytes; it never wraps:
 //
 //	 63            34 33 32 31             0
 //	+----------------+-----+----------------+----------------------+-----+

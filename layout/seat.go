@@ -86,6 +86,7 @@ const (
 	RoleConsumer Role = 2
 )
 
+// String returns "producer" or "consumer", and "none" for anything else.
 func (r Role) String() string {
 	switch r {
 	case RoleProducer:

@@ -23,6 +23,7 @@ const (
 	MPMC Kind = 2 // any number of both
 )
 
+// String returns "spsc", "mpmc" or "var", or the number of another kind.
 func (k Kind) String() string {
 	switch k {
 	case SPSC:
@@ -43,6 +44,7 @@ const (
 	Message Payload = 2 // byte messages of any length up to a limit
 )
 
+// String returns "fixed" or "message", or the number of another payload.
 func (p Payload) String() string {
 	switch p {
 	case Fixed:
@@ -62,6 +64,7 @@ const (
 	Full       Fence = 2 // whoever publishes, with one locked instruction each time
 )
 
+// String returns "auto", "asymmetric" or "full", or the number of another fence.
 func (f Fence) String() string {
 	switch f {
 	case Auto:

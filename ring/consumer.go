@@ -127,7 +127,7 @@ func (c *Consumer[T]) PopN(ctx context.Context, dst []T) (int, error) {
 
 // Peek returns the oldest element in place, the same one until it is released. The
 // pointer is valid until Release, TryPop or Pop. If this process dies before the
-// release, the next consumer gets the element again.
+// release, the next consumer gets the element again. Errors are those of TryPop.
 func (c *Consumer[T]) Peek() (*T, error) {
 	if invariant.Enabled {
 		c.inUse.Enter("Consumer")

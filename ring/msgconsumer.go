@@ -72,7 +72,7 @@ func (c *MsgConsumer) Pop(ctx context.Context, dst []byte) ([]byte, error) {
 
 // Peek returns the oldest message in place, the same one until it is released. The
 // slice is valid until Release, TryPop or Pop. If this process dies before the
-// release, the next consumer gets the message again.
+// release, the next consumer gets the message again. Errors are those of TryPop.
 func (c *MsgConsumer) Peek() ([]byte, error) {
 	if invariant.Enabled {
 		c.inUse.Enter("MsgConsumer")

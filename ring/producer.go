@@ -166,8 +166,9 @@ func (p *Producer[T]) PushN(ctx context.Context, vs []T) (int, error) {
 }
 
 // Reserve returns the next free slot to be filled in place; it holds what an
-// earlier lap left there. On an MPMC ring it is the producer's own block and never full. The pointer is valid until Commit or Abort. At most one
-// reservation may be outstanding; a second Reserve, or a push, panics.
+// earlier lap left there. On an MPMC ring it is the producer's own block and never
+// full. The pointer is valid until Commit or Abort. At most one reservation may be
+// outstanding; a second Reserve, or a push, panics. Errors are those of TryPush.
 func (p *Producer[T]) Reserve() (*T, error) {
 	if invariant.Enabled {
 		p.inUse.Enter("Producer")

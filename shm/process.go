@@ -10,6 +10,7 @@ const (
 	ProcessFrozen                 // with its cgroup
 )
 
+// String returns one word, for people.
 func (p Process) String() string {
 	if names := [...]string{"unknown", "running", "stopped", "frozen"}; int(p) < len(names) {
 		return names[p]

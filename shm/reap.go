@@ -21,6 +21,7 @@ const (
 	Undecided                  // a living process stands where only its next step tells; ask again later
 )
 
+// String returns one or two words, for people: ringway reap --help explains each.
 func (o Outcome) String() string {
 	if names := [...]string{"nothing", "sent", "not sent", "not taken", "redelivered", "undecided"}; int(o) < len(names) {
 		return names[o]

@@ -32,7 +32,8 @@ import (
 // besides: acquire on every word is what keeps the second load of the version behind them.
 
 // Var is a segment that holds one value of T, shared between processes. Methods other than
-// Close may be called concurrently, in any number of processes; Close waits for none of them.
+// Close may be called concurrently, in any number of processes; Close waits for none of them. Load, Read and Update
+// work on copies, so T should hold no lock: a copied lock guards nothing, and Update has its own.
 type Var[T any] struct {
 	segment *Segment
 	version *uint64
