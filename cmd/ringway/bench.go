@@ -80,14 +80,14 @@ report, such as that of the peers. The exit status is 0 if all was measured, 1 i
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&cpus, "cpus", "", "pin the processes to these CPUs, such as 0,1 (default: the first that are allowed, up to 4)")
-	f.IntVar(&o.samples, "samples", 7, "samples of each entrant that are wanted in one class")
-	f.DurationVar(&o.limit, "limit", 3*time.Second, "give up on more samples of a case after this long")
+	f.StringVar(&cpus, "cpus", "", "pin the processes to these `CPUS`, such as 0,1 (default: the first that are allowed, up to 4)")
+	f.IntVar(&o.samples, "samples", 7, "`N` samples of each entrant are wanted in one class")
+	f.DurationVar(&o.limit, "limit", 3*time.Second, "give up on more samples of a case after `DURATION`")
 	f.BoolVar(&o.native, "native", true, "measure C++ rings beside ours, if g++ is installed")
 	f.BoolVar(&o.json, "json", false, "print one JSON object instead of tables")
 	f.StringVar(&o.html, "html", "", "write a page with plots to `FILE`")
 	f.StringVar(&o.plots, "plots", "", "write each plot as an SVG file into directory `DIR`")
-	f.StringArrayVar(&o.with, "with", nil, "add the figures of this report in JSON to the page; may be repeated")
+	f.StringArrayVar(&o.with, "with", nil, "add the figures of report `FILE`, in JSON, to the page; may be repeated")
 	f.BoolVar(&list, "list", false, "print the names of the cases and measure nothing")
 	f.BoolVar(&render, "render", false, "draw the reports that --with names and measure nothing")
 	return c

@@ -67,10 +67,10 @@ for wrong use, 130 after Ctrl-C (SIGINT), 143 after SIGTERM and 129 after SIGHUP
 		},
 	}
 	f := c.Flags()
-	f.DurationVar(&o.spell, "for", 5*time.Second, "how long to use the ring; a pipe and a socket get a third of it each")
-	f.Uint64Var(&o.rate, "rate", demoRate, "records per second when paced")
-	f.StringVar(&size, "cap", "1MiB", "size of the ring's slots together, a power of two")
-	f.StringVar(&cpus, "cpus", "", "keep the producer and the consumer on these two CPUs, such as 0,1")
+	f.DurationVar(&o.spell, "for", 5*time.Second, "use the ring for `DURATION`; a pipe and a socket get a third of it each")
+	f.Uint64Var(&o.rate, "rate", demoRate, "`N` records per second when paced")
+	f.StringVar(&size, "cap", "1MiB", "`SIZE` of the ring's slots together, a power of two")
+	f.StringVar(&cpus, "cpus", "", "keep the producer and the consumer on these two `CPUS`, such as 0,1")
 	f.BoolVar(&o.json, "json", false, "print one JSON object at the end, and nothing else")
 	c.AddCommand(demoPeerCmd())
 	return c

@@ -78,6 +78,7 @@ func TestCreate(t *testing.T) {
 func TestNameAndPath(t *testing.T) {
 	name := shmName(t)
 	call(t, "", "create", name, "--cap", "4KiB").ok(t, "create").matches(t, "create", "^/dev/shm/"+name+".ring\n")
+	call(t, "", "ls", name).want(t, "ls of a ring", exitFailed, "ringway stat "+name+" shows that ring")
 	call(t, "", "ls").ok(t, "ls").matches(t, "ls", `(?m)^`+name+` +spsc +message +4KiB`)
 	call(t, "hello\n", "send", name).ok(t, "send")
 	call(t, "", "recv", shm.Path(name), "--count", "1").ok(t, "recv").matches(t, "recv", "^hello\n$")

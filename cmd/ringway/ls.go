@@ -47,6 +47,11 @@ reason; what is no ring is passed over. With --json, attached counts who has it 
 			return usagef("DIR is empty; leave it out for %s", shm.Dir)
 		}
 		rings, err := listRings(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			if _, e := os.Stat(shm.Path(dir)); e == nil { // the name of a ring
+				return fmt.Errorf("%w; ls takes a directory: ringway stat %s shows that ring", err, dir)
+			}
+		}
 		if err == nil && len(args) == 0 {
 			rings, err = addSysV(rings)
 		}

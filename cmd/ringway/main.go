@@ -60,7 +60,9 @@ func rootCmd() *cobra.Command {
 		Long: `Ringway moves messages between processes through a ring in shared memory.
 
 A ring is a file. NAME is a plain name (ticks is /dev/shm/ticks.ring) or, with a
-slash in it, a path; sysv:0x1234 is a ring in System V shared memory. One process sends, one receives, any number look.
+slash in it, a path; sysv:0x1234 is a ring in System V shared memory. One
+process sends, one receives, any number look; a ring made with --kind mpmc takes many
+of each.
 
 Facts go to standard output, everything else to standard error. The exit status
 is 0 for done, 1 for failed, 2 for wrong use.`,
@@ -86,7 +88,7 @@ is 0 for done, 1 for failed, 2 for wrong use.`,
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(createCmd(), lsCmd(), statCmd(), sendCmd(), recvCmd(), tailCmd(),
 		checkCmd(), reapCmd(), shutdownCmd(), rmCmd(), demoCmd(), benchCmd(), labCmd())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{plainFlag(err)} })
 	root.SetHelpCommand(helpCmd())
 	root.InitDefaultCompletionCmd()
 	for _, c := range root.Commands() {
@@ -116,7 +118,7 @@ func helpCmd() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			verb, rest, err := c.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usagef("there is no verb %q", strings.Join(args, " "))
+				return usagef("there is no verb %q; ringway --help lists them", strings.Join(args, " "))
 			}
 			verb.InitDefaultHelpFlag()
 			return verb.Help()

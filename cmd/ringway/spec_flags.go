@@ -31,8 +31,8 @@ var specFlagNames = []string{"kind", "payload", "cap", "slots", "elem", "max-msg
 
 func addSpecFlags(c *cobra.Command) *specFlags {
 	f := &specFlags{set: c.Flags()}
-	f.set.StringVar(&f.kind, "kind", "spsc", "`spsc` (one producer, one consumer) or mpmc")
-	f.set.StringVar(&f.payload, "payload", "message", "`message` (of any length) or fixed (elements of one size)")
+	f.set.StringVar(&f.kind, "kind", "spsc", "`KIND`: spsc (one producer, one consumer) or mpmc")
+	f.set.StringVar(&f.payload, "payload", "message", "`PAYLOAD`: message (of any length) or fixed (elements of one size)")
 	f.set.StringVar(&f.capacity, "cap", "1MiB", "`SIZE` in bytes of an spsc message ring, a power of two")
 	f.set.IntVar(&f.slots, "slots", 0, "number `N` of slots of any other ring, a power of two (default: about 1MiB of them)")
 	f.set.StringVar(&f.elem, "elem", "", "`SIZE` of an element of a fixed ring, opaque bytes")
@@ -40,7 +40,7 @@ func addSpecFlags(c *cobra.Command) *specFlags {
 	f.set.IntVar(&f.pack, "pack", 1, "elements `N` per block of an mpmc fixed ring; 1 is strict FIFO")
 	f.set.IntVar(&f.seats, "seats", layout.DefaultSeats, "how many `N` may hold the ring open at once")
 	f.set.StringVar(&f.perm, "perm", "0600", "`MODE` of the file, octal, whatever the umask")
-	f.set.StringVar(&f.fence, "fence", "auto", "who pays for parking: `auto`, asymmetric (who parks) or full (every publish)")
+	f.set.StringVar(&f.fence, "fence", "auto", "`FENCE`: who pays for parking: auto, asymmetric (who parks) or full (every publish)")
 	for name, values := range map[string][]string{
 		"kind": {"spsc", "mpmc"}, "payload": {"message", "fixed"}, "fence": {"auto", "asymmetric", "full"},
 		"cap": {"64KiB", "1MiB", "4MiB"}, "perm": {"0600", "0660", "0666"},
@@ -76,7 +76,7 @@ func (f *specFlags) spec() (layout.Spec, error) {
 	if f.pack < 1 {
 		return s, usagef("--pack must be 1 or more, not %d", f.pack)
 	}
-	if f.seats < 2 {
+	if f.seats < 2 || f.seats > layout.MaxSeats {
 		return s, usagef("--seats must be 2 to %d, not %d", layout.MaxSeats, f.seats)
 	}
 	if err := f.contradictions(s); err != nil {

@@ -18,6 +18,31 @@ func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// plainFlag says what a flag takes where the parser says what a function of Go's found.
+func plainFlag(err error) error {
+	text := err.Error()
+	i := strings.LastIndex(text, " flag: ")
+	if i < 0 {
+		return err
+	}
+	before, why := text[:i+len(" flag: ")], text[i+len(" flag: "):]
+	switch {
+	case strings.HasPrefix(why, "time: "):
+		why = "it takes a duration such as 500ms, 2s or 1m"
+	case strings.HasPrefix(why, "strconv.") && strings.HasSuffix(why, "value out of range"):
+		why = "the number is out of range"
+	case strings.HasPrefix(why, "strconv.ParseBool"):
+		why = "it is true or false"
+	case strings.HasPrefix(why, "strconv.ParseUint"):
+		why = "it takes a whole number, 0 or more"
+	case strings.HasPrefix(why, "strconv."):
+		why = "it takes a whole number"
+	default:
+		return err
+	}
+	return errors.New(before + why)
+}
+
 // specUsage turns a spec that no ring can have, which came from flags, into wrong use.
 func specUsage(err error) error {
 	if errors.Is(err, layout.ErrSpec) {
