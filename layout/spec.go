@@ -154,6 +154,9 @@ func (s Spec) Normal() (Spec, error) {
 		if s.Cap > MaxSlots {
 			return bad("slots must be 1 to %d, not %d", MaxSlots, s.Cap)
 		}
+		if s.Elem.Size == 0 && s.Payload == Message {
+			return bad("element size must be 1 to %d bytes, not 0: an mpmc message ring needs the length of its longest message", MaxElem)
+		}
 		if s.Elem.Size == 0 || s.Elem.Size > MaxElem {
 			return bad("element size must be 1 to %d bytes, not %d", MaxElem, s.Elem.Size)
 		}

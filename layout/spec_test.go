@@ -82,7 +82,7 @@ func TestSpecRefused(t *testing.T) {
 		{"messages of 121 bytes need a capacity of at least 512 bytes, not 256", with(spscM, func(s *Spec) { s.Elem.Size = 121 })},
 		{"messages of 4294967295 bytes need a capacity of at least 17179869184 bytes, not 256", with(spscM, func(s *Spec) { s.Elem.Size = math.MaxUint32 })},
 		{"element size must be 1 to 1073741824 bytes, not 0", with(spscF, func(s *Spec) { s.Elem.Size = 0 })},
-		{"element size must be 1 to 1073741824 bytes, not 0", with(mpmcM, func(s *Spec) { s.Elem.Size = 0 })},
+		{"element size must be 1 to 1073741824 bytes, not 0: an mpmc message ring needs the length of its longest message", with(mpmcM, func(s *Spec) { s.Elem.Size = 0 })},
 		{"element size must be 1 to 1073741824 bytes, not 1073741825", with(mpmcF, func(s *Spec) { s.Elem.Size = 1<<30 + 1 })},
 		{"element alignment must be 1, 2, 4, 8 or 16 and divide the size 8, not 0", with(spscF, func(s *Spec) { s.Elem.Align = 0 })},
 		{"element alignment must be 1, 2, 4, 8 or 16 and divide the size 8, not 3", with(spscF, func(s *Spec) { s.Elem.Align = 3 })},

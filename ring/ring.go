@@ -40,7 +40,8 @@ func Spec[T any](k layout.Kind, slots int) (layout.Spec, error) {
 // size in bytes, a power of two; a message of n bytes takes n+8 of it, rounded up
 // to a multiple of 8, and maxMsg 0 allows the longest there can be, half of the ring
 // less 8. On an MPMC ring capacity is the number of messages it holds, a power of
-// two, and each may have up to maxMsg bytes. The error matches shm.ErrSpec.
+// two, and each may have up to maxMsg bytes, which has no default there. The error
+// matches shm.ErrSpec.
 func MsgSpec(k layout.Kind, capacity, maxMsg int) (layout.Spec, error) {
 	s := layout.Spec{Kind: k, Payload: layout.Message, Cap: capacity}
 	if maxMsg < 0 || maxMsg > layout.MaxElem && k != layout.SPSC || int64(maxMsg) > layout.MaxMsgBytes/2 {

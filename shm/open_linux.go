@@ -240,6 +240,8 @@ func openRetry(path string, flags int, perm uint32) (int, error) {
 // explainOpen adds to the kernel's answer what a person can do about it.
 func explainOpen(path string, err error) error {
 	switch {
+	case errors.Is(err, unix.ENOENT) && Path(path) != path:
+		return fmt.Errorf("there is no such ring; create it first, or write shm.Path(%q) if that is its name: %w", path, err)
 	case errors.Is(err, unix.ENOENT):
 		return fmt.Errorf("there is no such ring; create it first: %w", err)
 	case errors.Is(err, unix.ELOOP):
