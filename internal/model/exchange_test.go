@@ -82,7 +82,7 @@ var cases = []struct {
 	{"1 slot, 1P 2C, 1 message, 1 death, reaper", 1, 1, false, func() []*actor {
 		return []*actor{sender("", 2, 1), taker("1", 1), taker("2", 1), reaper(1)}
 	}},
-	{"1 slot, 1P 2C, one call each, 1 death, reaper", 1, 1, false, func() []*actor {
+	{"1 slot, 1P 2C, one call each, 1 death, reaper", 1, 1, true, func() []*actor {
 		return []*actor{sender("", 2, 1, 2), taker("1", 1), taker("2", 1), reaper(1)}
 	}},
 	{"2 slots, 1P 2C, one call each, 1 death, reaper", 2, 1, true, func() []*actor {

@@ -53,7 +53,7 @@ func TestWander(t *testing.T) {
 	if v, err := strconv.ParseUint(os.Getenv("RINGWAY_SEED"), 10, 64); err == nil {
 		seed = v
 	}
-	ways := 3000
+	ways := 1200
 	if v, err := strconv.Atoi(os.Getenv("RINGWAY_WAYS")); err == nil {
 		ways = v
 	}
