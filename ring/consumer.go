@@ -43,16 +43,15 @@ func (c *Consumer[T]) TryPop() (v T, err error) {
 	}
 	h := c.head
 	if h == c.fast {
-		if c.x != nil {
-			return c.popBlock()
+		n := c.found()
+		if n-1 >= c.size { // none, or not so simple
+			if n == 0 && c.from == h {
+				return v, ErrEmpty
+			}
+			return c.popSlow()
 		}
-		if err := c.one(); err != nil {
-			return v, err
-		}
-		h = c.head // refresh may have released what All yielded
-		v = *c.slots.at(h)
-		c.publish(h + 1)
-		return v, nil
+		c.tail = h + n
+		c.fast = c.tail
 	}
 	v = *c.slots.at(h)
 	c.head = h + 1
@@ -64,6 +63,22 @@ func (c *Consumer[T]) TryPop() (v T, err error) {
 	if c.other.Parked() { // observes: Prepare by a producer, or Alert; its barrier came between
 		c.released()
 	}
+	return v, nil
+}
+
+// popSlow is TryPop off the busy path.
+//
+//go:noinline
+func (c *Consumer[T]) popSlow() (v T, err error) {
+	if c.x != nil {
+		return c.popBlock()
+	}
+	if err := c.one(); err != nil {
+		return v, err
+	}
+	h := c.head // refresh may have released what All yielded
+	v = *c.slots.at(h)
+	c.publish(h + 1)
 	return v, nil
 }
 
@@ -137,7 +152,12 @@ func (c *Consumer[T]) Peek() (*T, error) {
 		return c.peekBlock()
 	}
 	if c.head == c.fast {
-		if err := c.one(); err != nil {
+		n := c.found()
+		if n-1 < c.size {
+			c.tail = c.head + n
+		} else if n == 0 && c.from == c.head {
+			return nil, ErrEmpty
+		} else if err := c.one(); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package ring
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"ringway/internal/invariant"
 	"ringway/layout"
@@ -51,7 +52,13 @@ func (c *MsgConsumer) TryPop(dst []byte) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	dst = append(dst, b...)
+	if len(b) <= piece {
+		dst = append(dst, b...)
+	} else {
+		n := len(dst)
+		dst = slices.Grow(dst, len(b))[:n+len(b)]
+		deposit(dst[n:], b)
+	}
 	c.release()
 	return dst, nil
 }

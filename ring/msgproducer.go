@@ -58,7 +58,7 @@ func (p *MsgProducer) TryPush(msg []byte) error {
 	if err != nil {
 		return err
 	}
-	copy(b, msg)
+	deposit(b, msg)
 	return p.finish(uint64(len(msg)))
 }
 

@@ -67,16 +67,13 @@ func (p *Producer[T]) TryPush(v T) error {
 	}
 	t := p.tail
 	if t == p.fast {
-		if p.x != nil {
-			return p.pushBlock(&v)
-		}
-		if err := p.one(); err != nil {
-			return err
-		}
-		p.slots.put(t, &v)
-		return p.publish(t + 1)
+		return p.pushSlow(v)
 	}
-	p.slots.put(t, &v)
+	if p.slots.word() {
+		*p.slots.at(t) = v
+	} else {
+		p.slots.put(t, &v)
+	}
 	p.tail = t + 1
 	if race.Enabled && p.mapped {
 		race.Release()
@@ -87,6 +84,21 @@ func (p *Producer[T]) TryPush(v T) error {
 		return p.published()
 	}
 	return nil
+}
+
+// pushSlow is TryPush off the busy path. It takes v by value so that
+// a small v stays in registers there.
+//
+//go:noinline
+func (p *Producer[T]) pushSlow(v T) error {
+	if p.x != nil {
+		return p.pushBlock(&v)
+	}
+	if err := p.one(); err != nil {
+		return err
+	}
+	p.slots.put(p.tail, &v)
+	return p.publish(p.tail + 1)
 }
 
 // Push is TryPush that waits for room. It returns ctx's cause when ctx is done

@@ -33,14 +33,26 @@ func (s *slots[T]) at(pos uint64) *T {
 // previous element's publish that costs a line transfer for every element.
 func (s *slots[T]) put(pos uint64, v *T) { store(s.at(pos), v) }
 
+// word reports whether a T fits a register.
+func (s *slots[T]) word() bool {
+	var t T
+	return unsafe.Sizeof(t) <= 8
+}
+
 func store[T any](to, v *T) {
 	var t T
 	if unsafe.Sizeof(t)%8 != 0 || unsafe.Sizeof(t) > 64 {
 		*to = *v
 		return
 	}
-	for i := uintptr(0); i < unsafe.Sizeof(t); i += 8 {
-		*(*uint64)(unsafe.Add(unsafe.Pointer(to), i)) = *(*uint64)(unsafe.Add(unsafe.Pointer(v), i))
+	a, b := unsafe.Pointer(to), unsafe.Pointer(v)
+	i := uintptr(0)
+	for ; i+32 <= unsafe.Sizeof(t); i += 32 {
+		x, y := (*[4]uint64)(unsafe.Add(a, i)), (*[4]uint64)(unsafe.Add(b, i))
+		x[0], x[1], x[2], x[3] = y[0], y[1], y[2], y[3]
+	}
+	for ; i < unsafe.Sizeof(t); i += 8 {
+		*(*uint64)(unsafe.Add(a, i)) = *(*uint64)(unsafe.Add(b, i))
 	}
 }
 

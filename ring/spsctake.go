@@ -4,6 +4,7 @@ package ring
 
 import (
 	"errors"
+	"math"
 	"sync/atomic"
 
 	"ringway/internal/order"
@@ -17,6 +18,8 @@ type spscConsumer struct {
 	head     uint64  // next position to take; ours alone
 	fast     uint64  // the busy path may take positions below it
 	headWord *uint64 // where the producer reads head
+	tailWord *uint64 // where the producer publishes tail
+	armed    bool    // the busy path may look at it by itself
 	tail     uint64  // as last read: positions below it are ours to take
 	size     uint64
 	held     uint64 // units at head that Peek handed out
@@ -38,7 +41,7 @@ func (c *spscConsumer) open(s *shm.Segment, payload layout.Payload, o *Options) 
 		}
 		return nil
 	}
-	c.headWord = &c.control.Head
+	c.headWord, c.tailWord = &c.control.Head, &c.control.Tail
 	c.head = atomic.LoadUint64(c.headWord) // observes: the last owner's final release
 	c.tail, c.from = c.head, c.head
 	c.arm()
@@ -55,9 +58,10 @@ func (c *spscConsumer) fail(err error) error {
 }
 
 // arm says how far the busy path may go. Every change of head outside the busy path,
-// of tail, held or err comes through here.
+// of tail, held, lent or err comes through here.
 func (c *spscConsumer) arm() {
 	c.fast = c.head
+	c.armed = c.asym && c.err == nil && c.x == nil
 	if c.asym && c.held == 0 && c.lent == 0 && c.err == nil {
 		c.fast = c.tail
 	}
@@ -73,6 +77,24 @@ func (c *spscConsumer) refresh() error {
 		return nil
 	}
 	return c.reload()
+}
+
+// found is the busy path's own look at tail: how many units it finds at head, or more than
+// size if all that refresh looks at has to be looked at.
+func (c *spscConsumer) found() uint64 {
+	if !c.armed || c.held|c.lent != 0 {
+		return math.MaxUint64
+	}
+	// acquire: everything below tail is written; pairs with the release of tail in
+	// spscProducer.publish and the ends' busy paths. Then observes Shutdown, MarkCorrupt, as in reload.
+	n := atomic.LoadUint64(c.tailWord) - c.head
+	if c.control.State.Load() != layout.StateOpen {
+		return math.MaxUint64
+	}
+	if race.Enabled && c.mapped {
+		race.Acquire()
+	}
+	return n
 }
 
 // one is refresh for the calls that take single elements, and gives way if there is none.
