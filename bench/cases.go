@@ -112,7 +112,7 @@ func latencyCases(kind, name string, size int) (cs []Case) {
 	adapt := c.with("%s/RoundTrip/wait=adaptive", kind).by(name+" default"+at).timed(name+" default-timed"+at).
 		other("never-parking", name+" spin"+at).timed(name + " spin-timed" + at)
 	if kind == "SPSC" {
-		spin = spin.native("rigtorp", "rtt rigtorp"+at).native("slotword", "rtt seq"+at)
+		spin = spin.other("in-place", name+" place-rtt"+at).native("rigtorp", "rtt rigtorp"+at).native("slotword", "rtt seq"+at)
 		adapt = adapt.native("rigtorp", "rtt rigtorp"+at)
 	}
 	c.N, c.Sleeps = 500, true

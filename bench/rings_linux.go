@@ -26,6 +26,7 @@ type element interface{ elem8 | elem64 | elem256 }
 //	KIND batch SIZE SLOTS     one way, TryPushN and TryPopN of 32; batch8, batch256 of as many
 //	mpmc pack SIZE SLOTS      the same with 32 elements a block, SLOTS of them altogether; pack8, pack256
 //	KIND rtt SIZE SLOTS       round trip over two rings, polling the Try calls
+//	KIND place-rtt SIZE SLOTS the same in place: Reserve, Commit, Peek, Release
 //	KIND default SIZE SLOTS   round trip, Push and Pop with the default wait strategy
 //	KIND spin SIZE SLOTS      round trip, Push and Pop that never park
 //	KIND parked SIZE SLOTS    round trip, parking as soon as a call would block
@@ -103,6 +104,7 @@ func (r ringsOf[T]) register() {
 		return // latency is that of an almost empty ring
 	}
 	r.addTrips("rtt", roundTrip(pollThereAndBack[T], nil, &ring.Options{Spin: -1}))
+	r.addTrips("place-rtt", roundTrip(pollThereAndBackInPlace[T], nil, &ring.Options{Spin: -1}))
 	r.addTrips("rtt-timed", roundTrip(pollThereAndBack[T], pollThereAndBackTimed[T], &ring.Options{Spin: -1}))
 	for what, o := range map[string]*ring.Options{"spin": {Spin: -1}, "default": nil, "parked": {Spin: 1}} {
 		r.addTrips(what, roundTrip(waitThereAndBack[T], nil, o))

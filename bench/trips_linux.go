@@ -87,6 +87,40 @@ func pollThereAndBackTimed[T element](p *ring.Producer[T], c *ring.Consumer[T], 
 	}
 }
 
+// pollThereAndBackInPlace fills and reads the elements where they lie; the far side copies each from ring to ring.
+func pollThereAndBackInPlace[T element](p *ring.Producer[T], c *ring.Consumer[T], side Side, n int) {
+	for i := range n {
+		if side == ProducerSide {
+			v, err := p.Reserve()
+			for ; err != nil; v, err = p.Reserve() {
+				order.Pause()
+			}
+			(*v)[0] = uint64(i)
+			if err := p.Commit(); err != nil {
+				panic(err)
+			}
+		}
+		v, err := c.Peek()
+		for ; err != nil; v, err = c.Peek() {
+			order.Pause()
+		}
+		if (*v)[0] != uint64(i) {
+			panic(fmt.Sprintf("round trip %d carries %d", i, (*v)[0]))
+		}
+		if side == ConsumerSide {
+			back, err := p.Reserve()
+			for ; err != nil; back, err = p.Reserve() {
+				order.Pause()
+			}
+			*back = *v
+			if err := p.Commit(); err != nil {
+				panic(err)
+			}
+		}
+		c.Release()
+	}
+}
+
 func waitThereAndBack[T element](p *ring.Producer[T], c *ring.Consumer[T], side Side, n int) {
 	ctx := context.Background()
 	var v T
