@@ -58,7 +58,7 @@ func (k *checker) exchanges() {
 // hints: never ahead of the truth. The slot before a hint proves that, for good.
 func (x *exchangeCheck) hints() {
 	c := x.control
-	head, tail := x.head(), x.tail() // observes: advance
+	head, tail := x.head(), x.tail() // observes: moveHint
 	switch {
 	case !x.o.taken(head):
 		x.bad("hints", "head's hint is %d, and the slot before it does not say that all below was taken", head)

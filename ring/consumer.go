@@ -43,6 +43,17 @@ func (c *Consumer[T]) TryPop() (v T, err error) {
 	}
 	h := c.head
 	if h == c.fast {
+		if c.x != nil {
+			if c.slots.word() {
+				var w T // its address is taken: v stays in a register
+				if ok, err := c.quick(&w); ok || err != nil {
+					return w, err
+				}
+			} else if ok, err := c.quick(&v); ok || err != nil {
+				return v, err
+			}
+			return c.popHand()
+		}
 		n := c.found()
 		if n-1 >= c.size { // none, or not so simple
 			if n == 0 && c.from == h {
@@ -66,13 +77,10 @@ func (c *Consumer[T]) TryPop() (v T, err error) {
 	return v, nil
 }
 
-// popSlow is TryPop off the busy path.
+// popSlow is TryPop on an SPSC ring off the busy path.
 //
 //go:noinline
 func (c *Consumer[T]) popSlow() (v T, err error) {
-	if c.x != nil {
-		return c.popBlock()
-	}
 	if err := c.one(); err != nil {
 		return v, err
 	}

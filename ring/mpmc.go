@@ -26,8 +26,10 @@ import (
 	"math/bits"
 	"sync/atomic"
 
+	"ringway/futex"
 	"ringway/internal/failpoint"
 	"ringway/internal/order"
+	"ringway/internal/race"
 	"ringway/layout"
 	"ringway/shm"
 )
@@ -43,11 +45,12 @@ type exchange struct {
 	blockMask uint64 // the bits of a slot word that name its block
 	full      uint64 // the bit that says it holds a message
 	seal      uint64
-	slotBits  uint8
-	lapShift  uint8
-	burst     uint64 // exchanges since the last refused call
-	perLine   uint64 // blocks that fit into a line, less 1
-	wide      bool   // hardly more than one
+	lapShift  uint8  // from a lap's positions to the lap in a slot word
+	lap       uint64 // the difference that a lap makes there
+	since     uint64 // where we were at the last refused call, less what others did since
+	hops      int    // of the call that is not refused and not done yet
+	mapped    bool   // the race detector is blind here
+	other     *futex.Event
 	count     uint64 // of blocks
 	hinted    uint64 // where we last moved the hint to
 	step      uint64 // how far it may lag behind us
@@ -61,14 +64,7 @@ type exchange struct {
 // maxHops bounds what one call walks while others work, or while somebody scribbles.
 const maxHops = 1 << 20
 
-// How many positions ahead of a take, and of a send, a block is asked for: about what a line
-// takes to come from another core.
-const (
-	fetchAhead = 8
-	clearAhead = 12
-)
-
-func newExchange(s *shm.Segment, seat *shm.Seat, role layout.Role) exchange {
+func newExchange(s *shm.Segment, e *end, role layout.Role) exchange {
 	g := s.Header().Geometry
 	sent, freed := layout.VersionsAt(s.Memory(), &g)
 	x := exchangeOf(s, &s.Control().Tail)
@@ -76,7 +72,8 @@ func newExchange(s *shm.Segment, seat *shm.Seat, role layout.Role) exchange {
 	if role == layout.RoleConsumer {
 		x.given, x.hint = wordsIn(freed), &s.Control().Head
 	}
-	x.seat, x.own = seat.Line, seat.Block
+	x.seat, x.own = e.seat.Line, e.seat.Block
+	x.other, x.mapped = e.other, e.mapped
 	return x
 }
 
@@ -88,14 +85,14 @@ func exchangeOf(s *shm.Segment, hint *uint64) exchange {
 		area:  s.Memory()[g.DataOff : g.DataOff+g.DataSize], stride: g.Stride, lead: g.Lead(), count: g.Blocks,
 		mask: uint64(g.Spec.Cap - 1), codec: codec, hint: hint,
 		blockMask: uint64(codec.Full() - 1), full: uint64(codec.Full()), seal: uint64(codec.Seal()),
-		slotBits: uint8(bits.Len64(uint64(g.Spec.Cap - 1))), lapShift: uint8(bits.TrailingZeros64(uint64(codec.Seal()))) + 1,
-		wide: g.Stride >= 32, perLine: max(1, 64/g.Stride) - 1, step: max(1, min(64, uint64(g.Spec.Cap)/16)),
+		lapShift: uint8(bits.TrailingZeros64(uint64(codec.Seal()) << 1 / uint64(g.Spec.Cap))), lap: uint64(codec.Seal()) << 1,
+		step: max(1, min(64, uint64(g.Spec.Cap)/16)),
 	}
 }
 
 // free returns the word of the slot of a position that is free for it and not sealed, but for the block.
 func (x *exchange) free(pos uint64) uint64 {
-	return pos >> (x.slotBits & 63) << (x.lapShift & 63)
+	return pos &^ x.mask << (x.lapShift & 63)
 }
 
 // load reads the slot of a position.
@@ -109,153 +106,107 @@ func (x *exchange) load(pos uint64) (word, version, block uint64) {
 
 func (x *exchange) sealed(word uint64) bool { return word&x.seal != 0 }
 
-// send puts our block into the ring and takes an empty one for it. The error is
-// ErrFull, shm.ErrClosed or errScribbled.
+// send tries once to put our block into the ring and take an empty one for it. It says nil if that is
+// all; errParked if somebody sleeps, errAgain if somebody else was here first; ErrFull, shm.ErrClosed
+// or errScribbled if nothing was sent. The compiler keeps what it needs in registers, because all that is
+// unusual leaves through the last instruction: each store to the stack delays the swap.
 func (x *exchange) send() error {
-	failpoint.Hit(failpoint.SendFilled)
-	for hop := 0; hop < maxHops; hop++ {
-		t := x.pos
-		slot := x.words.at(t & x.mask)
-		word := atomic.LoadUint64(slot) // acquire, as in load
-		failpoint.Look(failpoint.LookedAtSlot)
-		get, free := word&x.blockMask, x.free(t)
-		if word-get != free || get >= x.count {
-			if err := x.refuseSend(t, word, hop); err != nil {
-				return err
-			}
-			continue
-		}
-		if t&x.perLine == 0 {
-			if get, ok := x.names(t+clearAhead, 0); ok {
-				order.PrefetchWrite(&x.area[get*x.stride])
-			}
-		}
-		// Evidence for whoever must find out, after our death, whether the swap below
-		// happened. Our block, our seat: nobody else stores to either. Recovery reads
-		// them only once we are provably gone.
-		*x.given.at(x.own) = 2*t + 1
-		failpoint.Hit(failpoint.SendHeader)
-		order.StoreRelease(&x.seat.Ver, 2*t)
-		failpoint.Hit(failpoint.SendVersion)
-		order.StoreRelease(&x.seat.Rec, uint64(layout.MakeSeatRec(layout.RecSending, x.own, get)))
-		failpoint.Hit(failpoint.SendPending)
-		// The message is sent here. release: passes our block to whoever takes it;
-		// acquire: the taker before us is done with the block we get.
-		if atomic.CompareAndSwapUint64(slot, word, free|x.full|x.own) {
-			failpoint.Hit(failpoint.SendExchanged)
-			x.own = get
-			x.hold()
-			failpoint.Hit(failpoint.SendSettled)
-			x.advance(t + 1)
-			failpoint.Hit(failpoint.SendHinted)
-			return nil
-		}
-		failpoint.Hit(failpoint.SendFailed)
-		x.hold() // before the next version: an old record beside a new version would be false evidence
+	if race.Enabled && x.mapped {
+		race.Release()
 	}
-	return errScribbled
-}
-
-// refuseSend says why a slot cannot be filled for t, or moves on to another position.
-func (x *exchange) refuseSend(t, word uint64, hop int) error {
-	version, block := x.codec.Unpack(layout.SlotWord(word), t&x.mask)
-	switch d := x.codec.Distance(version, 2*t); {
-	case d == 0: // free for t
-		if x.sealed(word) {
-			return shm.ErrClosed
-		}
-		if block >= x.count {
-			return errScribbled
-		}
-	case d > 0: // t is filled
-		x.pos = x.ahead(t, d, d&1, hop, x.filled)
-	case d == 1-2*int64(x.mask+1): // still holds message t-slots
-		if x.sealed(word) {
-			return shm.ErrClosed
-		}
-		if !x.filled(t) {
-			return errScribbled
-		}
-		return ErrFull
-	default: // behind by more than a lap: t is where nobody was yet
-		return errScribbled
+	t := x.pos
+	slot := x.words.at(t & x.mask)
+	word := atomic.LoadUint64(slot) // acquire, as in load
+	failpoint.Look(failpoint.LookedAtSlot)
+	get, free := word&x.blockMask, x.free(t)
+	if word-get != free || get >= x.count {
+		return x.refuseSend(t, word)
+	}
+	// Evidence for whoever must find out, after our death, whether the swap below
+	// happened. Our block, our seat: nobody else stores to either. Recovery reads
+	// them only once we are provably gone.
+	*x.given.at(x.own) = 2*t + 1
+	failpoint.Hit(failpoint.SendHeader)
+	order.StoreRelease(&x.seat.Ver, 2*t)
+	failpoint.Hit(failpoint.SendVersion)
+	order.StoreRelease(&x.seat.Rec, uint64(layout.MakeSeatRec(layout.RecSending, x.own, get)))
+	failpoint.Hit(failpoint.SendPending)
+	// The message is sent here. release: passes our block to whoever takes it;
+	// acquire: the taker before us is done with the block we get.
+	if !atomic.CompareAndSwapUint64(slot, word, free|x.full|x.own) {
+		failpoint.Hit(failpoint.SendFailed)
+		return x.failed()
+	}
+	failpoint.Hit(failpoint.SendExchanged)
+	x.own = get
+	x.hold()
+	failpoint.Hit(failpoint.SendSettled)
+	x.pos = t + 1
+	if t+1-x.hinted >= x.step {
+		x.moveHint(t + 1)
+	}
+	failpoint.Hit(failpoint.SendHinted)
+	if race.Enabled && x.mapped {
+		race.Acquire()
+	}
+	failpoint.Hit(failpoint.WakeBefore)
+	if x.other.Parked() { // observes: Prepare by a consumer, or Alert; the swap is the fence between
+		return errParked
 	}
 	return nil
 }
 
-// take takes the oldest message's block and leaves ours, which is empty. The error is
-// ErrEmpty, shm.ErrClosed at the sealed end, or errScribbled.
+// failed takes back what was announced before a swap that somebody else was ahead of.
+func (x *exchange) failed() error {
+	x.hold() // before the next version: an old record beside a new version would be false evidence
+	return x.again()
+}
+
+// take tries once to take the oldest message's block and leave ours, which is empty. It says nil if that is
+// all; errParked if somebody sleeps, errAgain if somebody else was here first; ErrEmpty, shm.ErrClosed
+// at the sealed end, or errScribbled if nothing was taken.
 func (x *exchange) take() error {
-	for hop := 0; hop < maxHops; hop++ {
-		h := x.pos
-		slot := x.words.at(h & x.mask)
-		word := atomic.LoadUint64(slot) // acquire, as in load
-		failpoint.Look(failpoint.LookedAtSlot)
-		get, free := word&x.blockMask, x.free(h)
-		if (word-get)&^x.seal != free|x.full || get >= x.count {
-			if err := x.refuseTake(h, word, hop); err != nil {
-				return err
-			}
-			continue
-		}
-		if x.wide {
-			if get, ok := x.names(h+fetchAhead, x.full); ok {
-				order.Prefetch(&x.area[get*x.stride])
-			}
-		}
-		*x.given.at(x.own) = 2 * (h + x.mask + 1) // evidence, as in send
-		failpoint.Hit(failpoint.TakeHeader)
-		order.StoreRelease(&x.seat.Ver, 2*h+1)
-		failpoint.Hit(failpoint.TakeVersion)
-		order.StoreRelease(&x.seat.Rec, uint64(layout.MakeSeatRec(layout.RecTaking, x.own, get)))
-		failpoint.Hit(failpoint.TakePending)
-		// The message is ours from here on. acquire: its sender's writes; release: we
-		// are done with the block we leave.
-		if atomic.CompareAndSwapUint64(slot, word, x.free(h+x.mask+1)|x.own|word&x.seal) {
-			failpoint.Hit(failpoint.TakeExchanged)
-			x.own = get
-			if x.lead != 0 {
-				order.StoreRelease(&x.seat.Part, 0) // before the record that makes it count
-			}
-			order.StoreRelease(&x.seat.Rec, uint64(layout.MakeSeatRec(layout.RecUnacked, get, 0)))
-			failpoint.Hit(failpoint.TakeUnacked)
-			x.advance(h + 1)
-			failpoint.Hit(failpoint.TakeHinted)
-			return nil
-		}
-		failpoint.Hit(failpoint.TakeFailed)
-		x.hold()
+	if race.Enabled && x.mapped {
+		race.Release() // to whoever fills the slot that the swap frees
 	}
-	return errScribbled
-}
-
-// names returns the block that a coming position's slot names if it is free for it, or holds its
-// message (full). The swap of each exchange waits for all loads and stores before it, so the lines
-// of a burst would come one by one if their blocks were not asked for ahead.
-func (x *exchange) names(pos, full uint64) (block uint64, ok bool) {
-	// observes nothing: whatever it names is only a hint to the cache.
-	word := atomic.LoadUint64(x.words.at(pos & x.mask))
-	block = word & x.blockMask
-	return block, word-block == x.free(pos)|full && block < x.count
-}
-
-// refuseTake says why there is no message at h to take, or moves on to another position.
-func (x *exchange) refuseTake(h, word uint64, hop int) error {
-	version, block := x.codec.Unpack(layout.SlotWord(word), h&x.mask)
-	switch d := x.codec.Distance(version, 2*h+1); {
-	case d == 0: // holds message h
-		if block >= x.count {
-			return errScribbled
-		}
-	case d > 0: // h is taken
-		x.pos = x.ahead(h, d+1, 0, hop, x.taken)
-	case d == -1: // free for h: not sent yet
-		if x.sealed(word) {
-			return shm.ErrClosed
-		}
-		return ErrEmpty
-	default: // h lies beyond what was ever sent
-		return errScribbled
+	h := x.pos
+	slot := x.words.at(h & x.mask)
+	word := atomic.LoadUint64(slot) // acquire, as in load
+	failpoint.Look(failpoint.LookedAtSlot)
+	get, free := word&x.blockMask, x.free(h)
+	if (word-get)&^x.seal != free|x.full || get >= x.count {
+		return x.refuseTake(h, word)
+	}
+	*x.given.at(x.own) = 2 * (h + x.mask + 1) // evidence, as in send
+	failpoint.Hit(failpoint.TakeHeader)
+	order.StoreRelease(&x.seat.Ver, 2*h+1)
+	failpoint.Hit(failpoint.TakeVersion)
+	order.StoreRelease(&x.seat.Rec, uint64(layout.MakeSeatRec(layout.RecTaking, x.own, get)))
+	failpoint.Hit(failpoint.TakePending)
+	// The message is ours from here on. acquire: its sender's writes; release: we
+	// are done with the block we leave.
+	if !atomic.CompareAndSwapUint64(slot, word, (free+x.lap)|x.own|word&x.seal) {
+		failpoint.Hit(failpoint.TakeFailed)
+		return x.failed()
+	}
+	failpoint.Hit(failpoint.TakeExchanged)
+	x.own = get
+	if x.lead != 0 {
+		order.StoreRelease(&x.seat.Part, 0) // before the record that makes it count
+	}
+	order.StoreRelease(&x.seat.Rec, uint64(layout.MakeSeatRec(layout.RecUnacked, get, 0)))
+	failpoint.Hit(failpoint.TakeUnacked)
+	x.pos = h + 1
+	if h+1-x.hinted >= x.step {
+		x.moveHint(h + 1)
+	}
+	failpoint.Hit(failpoint.TakeHinted)
+	if race.Enabled && x.mapped {
+		race.Acquire()
+	}
+	failpoint.Hit(failpoint.WakeBefore)
+	if x.other.Parked() { // observes: Prepare by a producer, or Alert; the swap is the fence between
+		return errParked
 	}
 	return nil
 }

@@ -7,13 +7,16 @@ import (
 	"errors"
 
 	"ringway/internal/failpoint"
-	"ringway/internal/race"
 	"ringway/layout"
 	"ringway/shm"
 )
 
-// errScribbled says that a slot word shows what no exchange leaves behind.
-var errScribbled = errors.New("scribbled")
+// What an exchange says to the handle.
+var (
+	errScribbled = errors.New("scribbled") // a slot word shows what no exchange leaves behind
+	errParked    = errors.New("parked")    // done, and somebody sleeps
+	errAgain     = errors.New("again")     // somebody else was first
+)
 
 // blocks is what an MPMC handle has in place of positions.
 type blocks struct {
@@ -37,7 +40,7 @@ type blocks struct {
 
 func newBlocks(e *end, s *shm.Segment, role layout.Role) *blocks {
 	spec := s.Spec()
-	b := &blocks{exchange: newExchange(s, e.seat, role), max: uint64(spec.Pack)}
+	b := &blocks{exchange: newExchange(s, e, role), max: uint64(spec.Pack)}
 	b.single = b.lead == 0
 	if spec.Payload == layout.Message {
 		b.max = uint64(spec.Elem.Size)
@@ -70,20 +73,26 @@ func (w sender) look() bool {
 // sendBlock puts our block, which holds n elements or bytes, into the ring.
 func (p *spscProducer) sendBlock(n uint64) error {
 	p.x.setLen(n)
-	if race.Enabled && p.mapped {
-		race.Release()
-	}
+	failpoint.Hit(failpoint.SendFilled)
 	if err := p.x.send(); err != nil {
-		return p.refused(err)
-	}
-	if race.Enabled && p.mapped {
-		race.Acquire()
-	}
-	failpoint.Hit(failpoint.WakeBefore)
-	if p.other.Parked() { // observes: Prepare by a consumer, or Alert; the swap in send is the fence between
-		return p.sentParked()
+		return p.sent(err)
 	}
 	return nil
+}
+
+// sent goes on where a try to send did not go through as usual.
+func (p *spscProducer) sent(err error) error {
+	for err == errAgain {
+		err = p.x.send()
+	}
+	p.x.hops = 0
+	switch err {
+	case nil:
+		return nil
+	case errParked:
+		return p.sentParked()
+	}
+	return p.refused(err)
 }
 
 // sentParked is the rest of a send that somebody waited for. A ring that was shut down
@@ -114,8 +123,8 @@ func (p *spscProducer) refused(err error) error {
 
 // giveWay is end.giveWay after the exchanges since the last refused call.
 func (b *blocks) giveWay(e *end) {
-	n := b.burst
-	b.burst = 0
+	n := b.pos - b.since
+	b.since = b.pos
 	e.giveWay(n)
 }
 

@@ -102,20 +102,23 @@ func (c *spscConsumer) receive() error {
 // takeBlock makes the block of the oldest message ours; errors as from take. The wake comes before the
 // message is read: who sleeps on a full ring waits for the slot, not for the block.
 func (c *spscConsumer) takeBlock() error {
-	if race.Enabled && c.mapped {
-		race.Release() // to whoever fills the slot that the swap frees
-	}
 	if err := c.x.take(); err != nil {
-		return err
-	}
-	if race.Enabled && c.mapped {
-		race.Acquire()
-	}
-	failpoint.Hit(failpoint.WakeBefore)
-	if c.other.Parked() { // observes: Prepare by a producer, or Alert; the swap in take is the fence between
-		c.released()
+		return c.took(err)
 	}
 	return nil
+}
+
+// took goes on where a try to take did not go through as usual.
+func (c *spscConsumer) took(err error) error {
+	for err == errAgain {
+		err = c.x.take()
+	}
+	c.x.hops = 0
+	if err == errParked {
+		c.released()
+		return nil
+	}
+	return err
 }
 
 // nothing says what a refused take means. The end of a ring that was shut down has

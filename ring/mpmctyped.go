@@ -5,15 +5,6 @@ import "ringway/internal/failpoint"
 // The typed calls on an MPMC ring. A block holds up to Spec.Pack elements; what goes
 // through one call of TryPush, or Reserve and Commit, has a block of its own.
 
-func (p *Producer[T]) pushBlock(v *T) error {
-	if err := p.fillable(); err != nil {
-		return err
-	}
-	x := p.x
-	store(elementOf[T](x.area, x.own*x.stride+x.lead), v)
-	return p.sendBlock(1)
-}
-
 func (p *Producer[T]) pushBlocks(vs []T) (int, error) {
 	if err := p.fillable(); err != nil {
 		return 0, err
@@ -29,7 +20,7 @@ func (p *Producer[T]) pushBlocks(vs []T) (int, error) {
 			return done, err
 		}
 		done += int(n)
-		p.x.burst = 0 // a batch is no burst of single elements
+		p.x.since = p.x.pos // a batch is no burst of single elements
 	}
 	return done, nil
 }
@@ -57,8 +48,10 @@ func (c *Consumer[T]) quick(v *T) (bool, error) {
 	if !x.single || x.hand || x.lent || c.err != nil || x.orphans != c.control.Orphans.Load() {
 		return false, c.receive()
 	}
-	if err := c.takeBlock(); err != nil {
-		return false, c.nothing(err) // which may find an orphan instead
+	if err := x.take(); err != nil {
+		if err = c.took(err); err != nil {
+			return false, c.nothing(err) // which may find an orphan instead
+		}
 	}
 	*v = *elementOf[T](x.area, x.own*x.stride)
 	x.told = false
@@ -67,11 +60,9 @@ func (c *Consumer[T]) quick(v *T) (bool, error) {
 	return true, nil
 }
 
-func (c *Consumer[T]) popBlock() (v T, err error) {
-	if ok, err := c.quick(&v); ok || err != nil {
-		return v, err
-	}
-	v = *elementIn[T](c.x.payload(c.x.block), c.x.index)
+// popHand returns the next element of the message in hand.
+func (c *Consumer[T]) popHand() (T, error) {
+	v := *elementIn[T](c.x.payload(c.x.block), c.x.index)
 	c.x.told = c.x.again
 	return v, c.drop(1)
 }
@@ -83,7 +74,7 @@ func (c *Consumer[T]) popBlocks(dst []T) (int, error) {
 		switch {
 		case ok:
 			done++
-			c.x.burst = 0 // a batch is no burst of single elements, and must not wait for more
+			c.x.since = c.x.pos // a batch is no burst of single elements, and must not wait for more
 			continue
 		case err != nil && done > 0:
 			return done, nil

@@ -1,15 +1,92 @@
 package ring
 
-// How the handles of an MPMC ring find their place: walking from their own last position, with
-// the hints as shortcuts. The words on the way prove where they are; docs/PROTOCOL.md,
+// What a slot that is not for us means, and how the handles of an MPMC ring find their place: walking
+// from their own last position, with the hints as shortcuts. The words on the way prove where they are; docs/PROTOCOL.md,
 // section 4.
 
 import (
 	"sync/atomic"
 
+	"ringway/internal/failpoint"
 	"ringway/layout"
 	"ringway/shm"
 )
+
+// again counts the tries of a call.
+func (x *exchange) again() error {
+	if x.hops++; x.hops >= maxHops {
+		return errScribbled
+	}
+	return errAgain
+}
+
+// refuseSend says why a slot cannot be filled for t, or moves on to another position.
+func (x *exchange) refuseSend(t, word uint64) error {
+	for hop := 0; ; hop++ {
+		version, block := x.codec.Unpack(layout.SlotWord(word), t&x.mask)
+		switch d := x.codec.Distance(version, 2*t); {
+		case d == 0: // free for t
+			switch {
+			case x.sealed(word):
+				return shm.ErrClosed
+			case block >= x.count:
+				return errScribbled
+			}
+			return x.again()
+		case d > 0: // t is filled
+			next := x.ahead(t, d, d&1, hop, x.filled)
+			x.since += next - t
+			x.pos = next
+		case d == 1-2*int64(x.mask+1): // still holds message t-slots
+			if x.sealed(word) {
+				return shm.ErrClosed
+			}
+			if !x.filled(t) {
+				return errScribbled
+			}
+			return ErrFull
+		default: // behind by more than a lap: t is where nobody was yet
+			return errScribbled
+		}
+		if x.hops++; x.hops >= maxHops {
+			return errScribbled
+		}
+		t = x.pos
+		word, _, _ = x.load(t)
+		failpoint.Look(failpoint.LookedAtSlot)
+	}
+}
+
+// refuseTake says why there is no message at h to take, or moves on to another position.
+func (x *exchange) refuseTake(h, word uint64) error {
+	for hop := 0; ; hop++ {
+		version, block := x.codec.Unpack(layout.SlotWord(word), h&x.mask)
+		switch d := x.codec.Distance(version, 2*h+1); {
+		case d == 0: // holds message h
+			if block >= x.count {
+				return errScribbled
+			}
+			return x.again()
+		case d > 0: // h is taken
+			next := x.ahead(h, d+1, 0, hop, x.taken)
+			x.since += next - h
+			x.pos = next
+		case d == -1: // free for h: not sent yet
+			if x.sealed(word) {
+				return shm.ErrClosed
+			}
+			return ErrEmpty
+		default: // h lies beyond what was ever sent
+			return errScribbled
+		}
+		if x.hops++; x.hops >= maxHops {
+			return errScribbled
+		}
+		h = x.pos
+		word, _, _ = x.load(h)
+		failpoint.Look(failpoint.LookedAtSlot)
+	}
+}
 
 // askEvery is after how many steps a walk looks at the hint.
 const askEvery = 16
@@ -26,7 +103,7 @@ func (x *exchange) ahead(pos uint64, d, full int64, hop int, past func(uint64) b
 		next = lap
 	}
 	if d > 2*int64(x.mask+1) || hop%askEvery == askEvery-1 { // lapped, or a long way behind: the hint may save a walk
-		// observes: the swap in advance. Believed only if the slot before it agrees.
+		// observes: the swap in moveHint. Believed only if the slot before it agrees.
 		if h := atomic.LoadUint64(x.hint); int64(h-next) > 0 && past(h) {
 			next = h
 		}
@@ -46,15 +123,7 @@ func (x *exchange) taken(pos uint64) bool {
 	return x.codec.Distance(version, 2*(pos+x.mask)) >= 0
 }
 
-// advance moves our position, and the hint if it lags too far behind it.
-func (x *exchange) advance(pos uint64) {
-	x.pos = pos
-	x.burst++
-	if pos-x.hinted >= x.step {
-		x.moveHint(pos)
-	}
-}
-
+// moveHint moves the hint, which lags too far behind us, to our position.
 func (x *exchange) moveHint(pos uint64) {
 	x.hinted = pos
 	// publishes where to begin looking; observed in ahead and start. Never moved back.
@@ -80,7 +149,7 @@ func (x *exchange) begin(freed words) {
 // start finds where a new handle begins. A hint nobody can vouch for means a walk from
 // the oldest position that the slots still tell of.
 func (x *exchange) start(past func(uint64) bool) {
-	h := atomic.LoadUint64(x.hint) // observes: the swap in advance
+	h := atomic.LoadUint64(x.hint) // observes: the swap in moveHint
 	if !past(h) {
 		_, version, _ := x.load(0)
 		h = version>>1 - x.mask
@@ -88,7 +157,7 @@ func (x *exchange) start(past func(uint64) bool) {
 			h = 0
 		}
 	}
-	x.pos, x.hinted = h, h
+	x.pos, x.hinted, x.since = h, h, h
 }
 
 // find walks to the first position that is not past, for observers.

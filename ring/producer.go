@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"ringway/internal/failpoint"
 	"ringway/internal/invariant"
 	"ringway/internal/order"
 	"ringway/internal/race"
@@ -67,6 +68,22 @@ func (p *Producer[T]) TryPush(v T) error {
 	}
 	t := p.tail
 	if t == p.fast {
+		if x := p.x; x != nil {
+			if err := p.fillable(); err != nil {
+				return err
+			}
+			if at := elementOf[T](x.area, x.own*x.stride+x.lead); p.slots.word() {
+				*at = v
+			} else {
+				store(at, &v)
+			}
+			x.setLen(1)
+			failpoint.Hit(failpoint.SendFilled)
+			if err := x.send(); err != nil {
+				return p.sent(err)
+			}
+			return nil
+		}
 		return p.pushSlow(v)
 	}
 	if p.slots.word() {
@@ -86,14 +103,11 @@ func (p *Producer[T]) TryPush(v T) error {
 	return nil
 }
 
-// pushSlow is TryPush off the busy path. It takes v by value so that
+// pushSlow is TryPush on an SPSC ring off the busy path. It takes v by value so that
 // a small v stays in registers there.
 //
 //go:noinline
 func (p *Producer[T]) pushSlow(v T) error {
-	if p.x != nil {
-		return p.pushBlock(&v)
-	}
 	if err := p.one(); err != nil {
 		return err
 	}
