@@ -54,6 +54,7 @@ type exchange struct {
 	count     uint64 // of blocks
 	hinted    uint64 // where we last moved the hint to
 	step      uint64 // how far it may lag behind us
+	askMask   uint64 // at positions without these bits lines are asked for
 	hint      *uint64
 	area      []byte // the blocks
 	stride    uint64
@@ -74,6 +75,10 @@ func newExchange(s *shm.Segment, e *end, role layout.Role) exchange {
 	}
 	x.seat, x.own = e.seat.Line, e.seat.Block
 	x.other, x.mapped = e.other, e.mapped
+	x.askMask = ^uint64(0)
+	if x.stride <= 8*slotLine && g.Spec.Cap >= 4*slotLine { // else what is asked for is a small part, or the other side works there
+		x.askMask = slotLine - 1
+	}
 	return x
 }
 
@@ -113,6 +118,9 @@ func (x *exchange) sealed(word uint64) bool { return word&x.seal != 0 }
 func (x *exchange) send() error {
 	if race.Enabled && x.mapped {
 		race.Release()
+	}
+	if x.pos&x.askMask == 0 {
+		x.askSend()
 	}
 	t := x.pos
 	slot := x.words.at(t & x.mask)
@@ -168,6 +176,9 @@ func (x *exchange) failed() error {
 func (x *exchange) take() error {
 	if race.Enabled && x.mapped {
 		race.Release() // to whoever fills the slot that the swap frees
+	}
+	if x.pos&x.askMask == 0 {
+		x.askTake()
 	}
 	h := x.pos
 	slot := x.words.at(h & x.mask)

@@ -2,12 +2,13 @@ package ring
 
 // What a slot that is not for us means, and how the handles of an MPMC ring find their place: walking
 // from their own last position, with the hints as shortcuts. The words on the way prove where they are; docs/PROTOCOL.md,
-// section 4.
+// section 4. And how they ask the caches for what lies ahead.
 
 import (
 	"sync/atomic"
 
 	"ringway/internal/failpoint"
+	"ringway/internal/order"
 	"ringway/layout"
 	"ringway/shm"
 )
@@ -178,4 +179,35 @@ func findPositions(s *shm.Segment) (head, tail uint64) {
 	x.hint = &c.Tail
 	tail = x.find(x.filled)
 	return head, tail
+}
+
+// slotLine is how many slot words a cache line has; with the first of each an end asks for lines ahead.
+const slotLine = 8
+
+// askSend asks for the blocks that the next line of slots will give us.
+func (x *exchange) askSend() {
+	if at, ok := x.coming(0); ok {
+		order.PrefetchEachWrite(x.words.at(at), x.blockMask, &x.area[0], x.stride)
+	}
+}
+
+// askTake is askSend for messages.
+func (x *exchange) askTake() {
+	if at, ok := x.coming(x.full); ok {
+		order.PrefetchEach(x.words.at(at), x.blockMask, &x.area[0], x.stride)
+	}
+}
+
+// coming asks for a line of slots ahead, and returns the next line if all its slots are free, or full, for
+// the positions to come. Each swap waits for all loads and stores before it, so the lines of a burst would
+// come one by one.
+func (x *exchange) coming(full uint64) (slot uint64, ok bool) {
+	if x.askMask != slotLine-1 {
+		return 0, false
+	}
+	last := x.pos + 2*slotLine - 1
+	order.PrefetchWrite(x.words.line((last + 1) & x.mask))
+	// observes nothing: whatever the line names is only a hint to the caches.
+	word := atomic.LoadUint64(x.words.at(last & x.mask))
+	return (x.pos + slotLine) & x.mask, word-word&x.blockMask == x.free(last)|full
 }

@@ -100,3 +100,6 @@ func storeWord(data []byte, at, word uint64) {
 
 // loadPosition reads a position that somebody else moves.
 func loadPosition(p *uint64) uint64 { return atomic.LoadUint64(p) }
+
+// line is at, as the caches know it.
+func (w words) line(i uint64) *byte { return (*byte)(unsafe.Add(w.base, i*8)) }

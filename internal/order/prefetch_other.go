@@ -2,8 +2,11 @@
 
 package order
 
-// Prefetch would ask for the cache line at p; it does nothing on this architecture.
-func Prefetch(p *byte) {}
-
 // PrefetchWrite would ask for the cache line at p; it does nothing on this architecture.
 func PrefetchWrite(p *byte) {}
+
+// PrefetchEach would ask for the lines of eight blocks; it does nothing on this architecture.
+func PrefetchEach(words *uint64, mask uint64, base *byte, stride uint64) {}
+
+// PrefetchEachWrite would ask for the lines of eight blocks; it does nothing on this architecture.
+func PrefetchEachWrite(words *uint64, mask uint64, base *byte, stride uint64) {}
