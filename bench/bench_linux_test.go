@@ -17,6 +17,7 @@ func BenchmarkSPSC(b *testing.B)    { benchmark(b) }
 func BenchmarkMPMC(b *testing.B)    { benchmark(b) }
 func BenchmarkMsg(b *testing.B)     { benchmark(b) }
 func BenchmarkMsgMPMC(b *testing.B) { benchmark(b) }
+func BenchmarkGrow(b *testing.B)    { benchmark(b) }
 
 // sayMachine prints what benchstat takes for the configuration of the run, and so must be the same in the next one, and
 // the cost of the clock, which it must not take for that.
@@ -113,6 +114,9 @@ func TestCases(t *testing.T) {
 		"(SPSC|MPMC)/Batch32/size=64/slots=65536$": 2,
 		"^Msg$/InPlace/size=1MiB":                  2,
 		"MPMC/2P2C/Single/size=8$":                 2,
+		"Grow/rings=":                              6,
+		"Grow/slots=4096/size=64":                  1,
+		"Grow/producers=16":                        2,
 		"":                                         len(Cases()),
 		"SPSC/Nothing":                             0,
 	} {

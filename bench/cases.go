@@ -1,6 +1,9 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // What is measured.
 const (
@@ -12,15 +15,16 @@ const (
 
 // Case is one measurement of several entrants, in turn within one run.
 type Case struct {
-	Name   string // such as SPSC/Single/size=8/slots=1024
-	What   string // Throughput, …
-	Size   int    // bytes of an element or message
-	Slots  int    // of a ring of elements
-	Ring   int    // bytes of the memory through which the payload goes
-	N      int    // operations a sample
-	Sides  int    // processes, half of them producers
-	Sleeps bool   // the sides sleep in the kernel
-	By     []Entrant
+	Name      string // such as SPSC/Single/size=8/slots=1024
+	What      string // Throughput, …
+	Size      int    // bytes of an element or message
+	Slots     int    // of a ring of elements
+	Ring      int    // bytes of the memory through which the payload goes
+	N         int    // operations a sample
+	Sides     int    // processes, half of them producers
+	Producers int    // if not 0: so many, and one consumer
+	Sleeps    bool   // the sides sleep in the kernel
+	By        []Entrant
 }
 
 // Entrant is one competitor. The first of a case is Ringway, or a case has but one.
@@ -58,7 +62,7 @@ func MsgRings(size int) []int {
 
 // Cases is all there is to measure, in the order of tables.
 func Cases() []Case {
-	return append(append(elementCases("SPSC", "ringway"), elementCases("MPMC", "mpmc")...), msgCases()...)
+	return slices.Concat(elementCases("SPSC", "ringway"), elementCases("MPMC", "mpmc"), msgCases(), growCases())
 }
 
 func elementCases(kind, name string) (cs []Case) {

@@ -17,7 +17,7 @@ import (
 	"ringway/internal/telemetry"
 )
 
-// childEnv tells a process that it is one side of a Pair: side, sides, CPU, bytes, directory.
+// childEnv tells a process that it is one side of a Pair: side, producers, consumers, crowded, CPU, bytes, directory.
 const childEnv = "RINGWAY_BENCH_SIDE"
 
 // ChildMain does not return in a process that StartPair started; everywhere else it returns at once. Call it first in
@@ -43,7 +43,7 @@ func ChildMain() {
 // command is what the owner asks of every side, one JSON object a line.
 type command struct {
 	Name   string
-	N      int // operations of all pairs together
+	N      int // operations of all producers together, and of all consumers
 	Trips  int
 	Stream int  // bytes of the buffer of the raw stream, 0 for none
 	FIFO   bool // SCHED_FIFO during the sample
@@ -64,7 +64,8 @@ type reply struct {
 
 type sideMain struct {
 	side     Side
-	sides    int
+	sides    []Side
+	each     int  // sides of this one's role
 	crowded  bool // sides share CPUs, so a barrier must not spin
 	dir      string
 	ctl      *control
@@ -75,9 +76,13 @@ type sideMain struct {
 }
 
 func (c *sideMain) serve(v string) error {
-	var cpu, size int
-	if _, err := fmt.Sscanf(v, "%d %d %t %d %d %s", &c.side, &c.sides, &c.crowded, &cpu, &size, &c.dir); err != nil {
+	var producers, consumers, cpu, size int
+	if _, err := fmt.Sscanf(v, "%d %d %d %t %d %d %s", &c.side, &producers, &consumers, &c.crowded, &cpu, &size, &c.dir); err != nil {
 		return fmt.Errorf("bench: bad %s=%q: it is set by StartPair only, unset it", childEnv, v)
+	}
+	c.sides, c.each = sidesOf(producers, consumers), producers
+	if c.side.Role() == ConsumerSide {
+		c.each = consumers
 	}
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP) // the owner ends us, or our thread of it dies
 	debug.SetGCPercent(-1)
@@ -123,7 +128,7 @@ func (c *sideMain) sample(cmd command) (r reply) {
 	c.meet()
 	s0, cpu0 := usage()
 	r.Begin = telemetry.Now()
-	each := work(cmd.N / ((c.sides + 1) / 2))
+	each := work(cmd.N / c.each)
 	r.End = telemetry.Now()
 	s1, cpu1 := usage()
 	c.meet()

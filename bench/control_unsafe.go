@@ -6,13 +6,19 @@ import (
 	"unsafe"
 )
 
-// maxSides bounds how many processes measure together.
-const maxSides = 8
+// maxSides bounds how many processes measure together in pairs, maxProducers how many beside one consumer.
+const (
+	maxSides     = 8
+	maxProducers = 16
+)
 
-// control is the first page of the shared memory: barriers, and the lines of the raw probes.
+// sideNumbers bounds Side: the producers have the even ones.
+const sideNumbers = 2 * maxProducers
+
+// control is the first two pages of the shared memory: barriers, and the lines of the raw probes.
 type control struct {
 	_  structs.HostLayout
-	at [maxSides]struct {
+	at [sideNumbers]struct {
 		round, _ uint64
 		_        [112]byte
 	}
@@ -30,7 +36,7 @@ type line struct {
 	_ [120]byte
 }
 
-const controlBytes = 4096
+const controlBytes = 8192
 
 func controlOf(m []byte) *control { return (*control)(unsafe.Pointer(&m[0])) }
 

@@ -14,12 +14,12 @@ const markShift = 56
 func mark(side Side, i int) uint64 { return uint64(side.Number())<<markShift | uint64(i+1) }
 
 // seen is how far one consumer has seen each producer.
-type seen [maxSides / 2]uint64
+type seen [maxProducers]uint64
 
 func (s *seen) next(m uint64) {
 	who, i := m>>markShift, m&(1<<markShift-1)
 	if who >= uint64(len(s)) || i <= s[who] {
-		panic(fmt.Sprintf("element %d of producer %d came after %d", i, who, s[who&(maxSides/2-1)]))
+		panic(fmt.Sprintf("element %d of producer %d came after %d", i, who, s[who&(maxProducers-1)]))
 	}
 	s[who] = i
 }

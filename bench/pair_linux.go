@@ -3,13 +3,9 @@ package bench
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -42,32 +38,6 @@ type sideProcess struct {
 	close   func()
 }
 
-// AllowedCPUs returns the CPUs that this process may run on.
-func AllowedCPUs() (cpus []int, err error) {
-	var set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return nil, fmt.Errorf("bench: cannot tell which CPUs are allowed: %w", err)
-	}
-	for i := range len(set) * strconv.IntSize {
-		if set.IsSet(i) {
-			cpus = append(cpus, i)
-		}
-	}
-	return cpus, nil
-}
-
-// TwoCPUs returns the first two CPUs that this process may run on, or an error if there is only one.
-func TwoCPUs() ([2]int, error) {
-	cpus, err := AllowedCPUs()
-	if err != nil {
-		return [2]int{}, err
-	}
-	if len(cpus) < 2 {
-		return [2]int{}, errors.New("bench: two processes that spin need two CPUs, and this one may use only one")
-	}
-	return [2]int(cpus), nil
-}
-
 // patienceOr is how long a run may take: a lost message would otherwise spin for ever.
 func patienceOr(d time.Duration) time.Duration {
 	if d > 0 {
@@ -91,6 +61,19 @@ func StartSides(cpus []int, sides, size int) (*Pair, error) {
 	if len(cpus) < 2 || sides < 2 || sides > maxSides || sides%2 != 0 {
 		return nil, fmt.Errorf("bench: %d sides on %d CPUs: give 2 to %d sides, an even number, and at least 2 CPUs", sides, len(cpus), maxSides)
 	}
+	return launch(cpus, sides/2, sides/2, size)
+}
+
+// StartProducers is StartSides with 1 to 16 producers and a single consumer. With two CPUs the consumer has the second to itself.
+func StartProducers(cpus []int, producers, size int) (*Pair, error) {
+	if len(cpus) < 2 || producers < 1 || producers > maxProducers {
+		return nil, fmt.Errorf("bench: %d producers on %d CPUs: give 1 to %d producers and at least 2 CPUs", producers, len(cpus), maxProducers)
+	}
+	return launch(cpus, producers, 1, size)
+}
+
+func launch(cpus []int, producers, consumers, size int) (*Pair, error) {
+	sides := sidesOf(producers, consumers)
 	for _, s := range scenarios {
 		size = max(size, s.Bytes)
 	}
@@ -99,7 +82,7 @@ func StartSides(cpus []int, sides, size int) (*Pair, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bench: no shared memory directory: %w", err)
 	}
-	p := &Pair{Realtime: true, cpus: cpus[:min(len(cpus), sides)], dir: dir, side: make([]sideProcess, sides)}
+	p := &Pair{Realtime: true, cpus: cpus[:min(len(cpus), len(sides))], dir: dir, side: make([]sideProcess, len(sides))}
 	if p.turn, err = openTurn(); err != nil {
 		p.Close()
 		return nil, err
@@ -109,9 +92,9 @@ func StartSides(cpus []int, sides, size int) (*Pair, error) {
 		defer mem.Close()
 		err = unix.Fallocate(int(mem.Fd()), 0, 0, int64(size))
 	}
-	for i := range p.side {
+	for i, side := range sides {
 		if err == nil {
-			err = p.start(i, mem, size)
+			p.side[i], err = p.start(side, fmt.Sprintf("%d %d", producers, consumers), mem, size)
 		}
 	}
 	os.Remove(dir + "/memory") // all sides have it; a killed owner leaves only an empty directory
@@ -125,21 +108,21 @@ func StartSides(cpus []int, sides, size int) (*Pair, error) {
 // Crowded reports whether sides share CPUs.
 func (p *Pair) Crowded() bool { return len(p.side) > len(p.cpus) }
 
-func (p *Pair) start(i int, mem *os.File, size int) error {
+func (p *Pair) start(side Side, counts string, mem *os.File, size int) (s sideProcess, err error) {
 	cr, cw, err := os.Pipe()
 	if err != nil {
-		return err
+		return s, err
 	}
 	rr, rw, err := os.Pipe()
 	if err != nil {
-		return err
+		return s, err
 	}
 	exe, err := os.Executable()
 	if err != nil {
-		return err
+		return s, err
 	}
 	c := exec.Command(exe)
-	c.Env = append(os.Environ(), fmt.Sprintf("%s=%d %d %t %d %d %s", childEnv, i, len(p.side), p.Crowded(), p.cpus[i%len(p.cpus)], size, p.dir),
+	c.Env = append(os.Environ(), fmt.Sprintf("%s=%d %s %t %d %d %s", childEnv, side, counts, p.Crowded(), p.cpus[int(side)%len(p.cpus)], size, p.dir),
 		// The poll loops never give way: a signal every 10 ms would only be noise, and a runtime that saw that it is pinned and
 		// took processors away would stop the world for as long as somebody polls.
 		"GODEBUG=asyncpreemptoff=1,updatemaxprocs=0")
@@ -149,8 +132,7 @@ func (p *Pair) start(i int, mem *os.File, size int) error {
 	err = child.Launch(c)
 	cr.Close()
 	rw.Close()
-	p.side[i] = sideProcess{c, cw, bufio.NewReader(rr), func() { cw.Close(); rr.Close() }}
-	return err
+	return sideProcess{c, cw, bufio.NewReader(rr), func() { cw.Close(); rr.Close() }}, err
 }
 
 // Hide removes the files of the scenarios measured so far, which the sides have open: who is killed from now on leaves
@@ -277,23 +259,4 @@ func (p *Pair) Kill() {
 			_ = s.cmd.Process.Kill() // fails only if it is gone
 		}
 	}
-}
-
-// stolenTicks returns the host-steal ticks of the CPUs so far, as far as the kernel shows them.
-func stolenTicks(cpus []int) (ticks int) {
-	b, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return 0
-	}
-	for l := range strings.Lines(string(b)) {
-		f := strings.Fields(l)
-		if len(f) <= 8 || !strings.HasPrefix(f[0], "cpu") {
-			continue
-		}
-		if cpu, err := strconv.Atoi(f[0][3:]); err == nil && slices.Contains(cpus, cpu) {
-			n, _ := strconv.Atoi(f[8])
-			ticks += n
-		}
-	}
-	return ticks
 }

@@ -25,6 +25,11 @@ func StartPair(cpus [2]int, size int) (*Pair, error) { return nil, errors.ErrUns
 // StartSides returns errors.ErrUnsupported here.
 func StartSides(cpus []int, sides, size int) (*Pair, error) { return nil, errors.ErrUnsupported }
 
+// StartProducers returns errors.ErrUnsupported here.
+func StartProducers(cpus []int, producers, size int) (*Pair, error) {
+	return nil, errors.ErrUnsupported
+}
+
 // Close does nothing here.
 func (p *Pair) Close() error { return nil }
 

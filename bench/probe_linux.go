@@ -17,7 +17,7 @@ func (c *sideMain) meet() {
 	}
 	c.round++
 	atomic.StoreUint64(&c.ctl.at[c.side].round, c.round) // publishes all work so far; pairs with the loads of the others
-	for i := range c.sides {
+	for _, i := range c.sides {
 		for atomic.LoadUint64(&c.ctl.at[i].round) < c.round { // observes the work of side i; pairs with its store
 			order.Pause()
 		}
@@ -28,7 +28,7 @@ func (c *sideMain) meet() {
 func (c *sideMain) meetAsleep() {
 	c.round++
 	gate := &c.ctl.gate.round
-	if atomic.AddUint64(&c.ctl.arrived.v, 1) == c.round*uint64(c.sides) { // publishes this side's work, observes all others'
+	if atomic.AddUint64(&c.ctl.arrived.v, 1) == c.round*uint64(len(c.sides)) { // publishes this side's work, observes all others'
 		gate.Store(uint32(c.round)) // publishes them; pairs with the load below
 		_, _ = futex.Wake(gate, math.MaxInt32)
 		return

@@ -75,7 +75,7 @@ const (
 
 // Start starts fresh processes for a case, so that no case inherits another's memory. Close ends them.
 func (r *Runner) Start(c Case) (*Run, error) {
-	pair, err := StartSides(r.cpus, c.Sides, 0)
+	pair, err := r.sides(c)
 	if err != nil {
 		return nil, err
 	}
@@ -88,6 +88,13 @@ func (r *Runner) Start(c Case) (*Run, error) {
 		return nil, err
 	}
 	return run, pair.Hide()
+}
+
+func (r *Runner) sides(c Case) (*Pair, error) {
+	if c.Producers > 0 {
+		return StartProducers(r.cpus, c.Producers, 0)
+	}
+	return StartSides(r.cpus, c.Sides, 0)
 }
 
 // warmUp attaches everybody, throws the first samples away, and makes the others shorter if one would take so long that the

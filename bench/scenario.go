@@ -35,6 +35,20 @@ func (s Side) Role() Side { return s & 1 }
 // Number counts the producers, or the consumers, from 0.
 func (s Side) Number() int { return int(s >> 1) }
 
+// sidesOf lists the sides of so many producers and consumers. Producers and consumers take turns, so that with two CPUs in turn all
+// producers share the first.
+func sidesOf(producers, consumers int) (sides []Side) {
+	for i := range max(producers, consumers) {
+		if i < producers {
+			sides = append(sides, Side(2*i))
+		}
+		if i < consumers {
+			sides = append(sides, Side(2*i+1))
+		}
+	}
+	return sides
+}
+
 // ProbeName is a scenario that does nothing: its sample is the two probes.
 const ProbeName = "probe"
 
@@ -64,7 +78,7 @@ func Registered(name string) bool {
 // Request is one sample that is wanted.
 type Request struct {
 	Scenario string
-	N        int  // operations, at least 1 a pair of sides
+	N        int  // operations, at least 1 a producer and consumer
 	Trips    int  // round trips of each of the two raw probes
 	Stream   int  // bytes of the buffer of the raw one-way stream, 0 for none
 	Sleeps   bool // the sides sleep: no SCHED_FIFO, and see Sample.Sleeps

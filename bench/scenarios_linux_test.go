@@ -13,7 +13,8 @@ func TestScenarios(t *testing.T) {
 		p, n := pair, 320
 		switch {
 		case strings.HasPrefix(name, "test/"), strings.Contains(name, "65536") && !strings.Contains(name, "msg"),
-			strings.Contains(name, "8388608"), strings.Contains(name, "16777216"), strings.Contains(name, "1048576"):
+			strings.Contains(name, "8388608"), strings.Contains(name, "16777216"), strings.Contains(name, "1048576"),
+			hasAny(name, " 262144", " 4194304") && !strings.Contains(name, "msg"):
 			continue
 		case strings.HasSuffix(name, " idle"):
 			n = 10
@@ -74,6 +75,32 @@ func TestCrowd(t *testing.T) {
 	for _, sides := range []int{0, 1, 3, 10} {
 		if _, err := StartSides([]int{0, 1}, sides, 0); err == nil || !strings.Contains(err.Error(), "sides") {
 			t.Errorf("%d sides: error %v", sides, err)
+		}
+	}
+}
+
+// Any number of producers share the first CPU, and a single consumer sees all of each in order.
+func TestProducers(t *testing.T) {
+	cpus := twoCPUs(t)
+	for _, producers := range GrowProducers {
+		p, err := StartProducers(cpus[:], producers, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := p.Measure(Request{Scenario: "mpmc many 8 1024", N: 8192, Trips: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Crowded != (producers > 1) || !(s.Before > 0) || !(s.Ns > 0) {
+			t.Errorf("%d producers on two CPUs: %+v", producers, s)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, producers := range []int{0, 17} {
+		if _, err := StartProducers(cpus[:], producers, 0); err == nil || !strings.Contains(err.Error(), "producers") {
+			t.Errorf("%d producers: error %v", producers, err)
 		}
 	}
 }

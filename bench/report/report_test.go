@@ -28,6 +28,9 @@ func sample() *bench.Report {
 		{Case: "Msg/Copy/size=64/ring=128KiB", What: bench.Throughput, By: "ringway", Regime: "N", Size: 64, Samples: 7, Median: 20, MBs: 3200, Stream: 20000},
 		{Case: "Msg/Copy/size=64/ring=8MiB", What: bench.Throughput, By: "ringway", Regime: "N", Size: 64, Samples: 7, Median: 10, MBs: 6400, Stream: 20000},
 		{Case: "Msg/Copy/size=1KiB/ring=2MiB", What: bench.Throughput, By: "ringway", Regime: "N", Size: 1024, Samples: 7, Median: 100, MBs: 10240, Stream: 21000},
+		{Case: "Grow/slots=64/size=8", What: bench.Throughput, By: "ringway", Regime: "N", Size: 8, Samples: 7, Min: 2, Median: 3, Max: 1000},
+		{Case: "Grow/slots=256/size=8", What: bench.Throughput, By: "ringway", Regime: "N", Size: 8, Samples: 7, Min: 2, Median: 2, Max: 2},
+		{Case: "Grow/rings=8/size=8/slots=1024", What: bench.Throughput, By: "ringway", Regime: "N", Size: 8, Samples: 7, Min: 2, Median: 2, Max: 2},
 	}}
 }
 
@@ -78,8 +81,11 @@ func TestPlots(t *testing.T) {
 			t.Errorf("%s is no SVG: %v", p.Name, err)
 		}
 	}
+	if slices.Contains(names, "cost-as-it-grows--rings--n") {
+		t.Error("a curve of one point")
+	}
 	for _, want := range []string{"round-trip--64-bytes--n", "one-way-at-a-fixed-rate--from-when-each-was-due--64-bytes--n", "elements-of-64-bytes--1024-slots--n",
-		"elements-of-64-bytes--1024-slots--f", "messages--n", "spsc-round-trip--spinning--8-b--n", "stream--blocking-calls--64-b--any", "messages--ringway-and-peers--any"} {
+		"elements-of-64-bytes--1024-slots--f", "messages--n", "cost-as-it-grows--slots--n", "spsc-round-trip--spinning--8-b--n", "stream--blocking-calls--64-b--any", "messages--ringway-and-peers--any"} {
 		if !slices.Contains(names, want) {
 			t.Errorf("no plot %s among %q", want, names)
 		}

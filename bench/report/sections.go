@@ -39,6 +39,7 @@ func sections(rows []bench.Row) (all []section, err error) {
 			d.latency("Round trip", func(r bench.Row) bool { return r.What == bench.RoundTrip })
 			d.latency("One way at a fixed rate, from when each was due", func(r bench.Row) bool { return r.What == bench.OneWay })
 			d.elements()
+			d.growth()
 			d.messages("Messages", func(r bench.Row) bool { return strings.HasPrefix(r.Case, "Msg") })
 		}
 		d.peers()
@@ -129,7 +130,7 @@ func (d *drawing) elements() {
 	type group struct{ size, slots int }
 	groups := map[group][]bench.Row{}
 	for _, r := range d.of(func(r bench.Row) bool {
-		return r.What == bench.Throughput && !strings.HasPrefix(r.Case, "Msg") && !strings.HasPrefix(r.Case, peersPrefix)
+		return r.What == bench.Throughput && !strings.HasPrefix(r.Case, "Msg") && !strings.HasPrefix(r.Case, peersPrefix) && !strings.HasPrefix(r.Case, "Grow/")
 	}) {
 		g := group{r.Size, r.Slots}
 		groups[g] = append(groups[g], r)

@@ -21,6 +21,7 @@ func (o *benchOptions) emit(r *bench.Report) error {
 		for _, what := range []string{bench.Throughput, bench.RoundTrip, bench.OneWay, bench.Idle} {
 			o.tableOf(w, what, r.Rows)
 		}
+		o.growth(w, r.Rows)
 		if len(r.Lost) > 0 || len(r.Notes) > 0 {
 			fmt.Fprintln(w)
 		}
@@ -42,21 +43,14 @@ func (o *benchOptions) tableOf(w io.Writer, what string, rows []bench.Row) {
 	}
 	begun := false
 	for _, r := range rows {
-		if r.What != what {
+		if _, _, grows := r.Growth(); grows || r.What != what {
 			continue
 		}
 		if !begun {
 			fmt.Fprintf(w, "\n%s\n", heads[what])
 			begun = true
 		}
-		few, crowd := "", ""
-		if r.Samples < o.samples {
-			few = "*"
-		}
-		if r.Crowded {
-			crowd = " (oversubscribed)"
-		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%d%s\t", r.Case, crowd, r.By, r.Regime, r.Samples, few)
+		fmt.Fprintf(w, "%s%s\t%s\t%s\t%d%s\t", r.Case, o.crowd(r), r.By, r.Regime, r.Samples, o.few(r))
 		spread := fmt.Sprintf("%s\t%s\t%s", nanoseconds(r.Median), nanoseconds(r.Min), nanoseconds(r.Max))
 		switch what {
 		case bench.Throughput:
