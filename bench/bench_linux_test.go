@@ -114,7 +114,7 @@ func TestCases(t *testing.T) {
 		"(SPSC|MPMC)/Batch32/size=64/slots=65536$": 2,
 		"^Msg$/InPlace/size=1MiB":                  2,
 		"MPMC/2P2C/Single/size=8$":                 2,
-		"Grow/rings=":                              6,
+		"Grow/rings=":                              8,
 		"Grow/slots=4096/size=64":                  1,
 		"Grow/producers=16":                        2,
 		"":                                         len(Cases()),

@@ -33,6 +33,7 @@ type Entrant struct {
 	Ask    string // scenario
 	Timed  string // scenario that times each operation, "" for none
 	Native string // command of the native peer instead, without the count
+	Bound  bool   // does only a part of the work; the slowest of these of a round bounds the others
 }
 
 // Sizes of elements and messages, slots, and rates of the cases.
@@ -62,7 +63,7 @@ func MsgRings(size int) []int {
 
 // Cases is all there is to measure, in the order of tables.
 func Cases() []Case {
-	return slices.Concat(elementCases("SPSC", "ringway"), elementCases("MPMC", "mpmc"), msgCases(), growCases())
+	return slices.Concat(elementCases("SPSC", "ringway"), elementCases("MPMC", "mpmc"), msgCases(), limitCases(), growCases())
 }
 
 func elementCases(kind, name string) (cs []Case) {

@@ -59,8 +59,12 @@ type reply struct {
 	Allocs        uint64
 	AllocBytes    uint64
 	CPU           int64
+	Spent         int64  `json:",omitempty"` // ns that count instead of all between Begin and End
 	Latency       []byte `json:",omitempty"` // a compressed HdrHistogram
 }
+
+// attachedWork does n operations. It returns how long each took or how much of the time counts, if that is what its scenario tells.
+type attachedWork func(n int) (each []int64, spent int64)
 
 type sideMain struct {
 	side     Side
@@ -71,7 +75,7 @@ type sideMain struct {
 	ctl      *control
 	raw, mem []byte // of the raw stream; of the scenario
 	round    uint64 // barriers passed
-	attached map[string]func(n int) []int64
+	attached map[string]attachedWork
 	hist     *hdrhistogram.Histogram
 }
 
@@ -94,7 +98,7 @@ func (c *sideMain) serve(v string) error {
 		return fmt.Errorf("bench: cannot map %d bytes of shared memory: %w", size, err)
 	}
 	c.ctl, c.raw, c.mem = controlOf(m), m[controlBytes:controlBytes+streamMax], m[controlBytes+streamMax:]
-	c.attached = map[string]func(int) []int64{}
+	c.attached = map[string]attachedWork{}
 	in, out := json.NewDecoder(bufio.NewReader(os.NewFile(3, "commands"))), json.NewEncoder(os.NewFile(4, "replies"))
 	for {
 		var cmd command
@@ -128,13 +132,13 @@ func (c *sideMain) sample(cmd command) (r reply) {
 	c.meet()
 	s0, cpu0 := usage()
 	r.Begin = telemetry.Now()
-	each := work(cmd.N / c.each)
+	each, spent := work(cmd.N / c.each)
 	r.End = telemetry.Now()
 	s1, cpu1 := usage()
 	c.meet()
 	r.After = c.probe(cmd.Trips)
 	runtime.ReadMemStats(&after)
-	r.Switches, r.CPU = s1-s0, cpu1-cpu0
+	r.Switches, r.CPU, r.Spent = s1-s0, cpu1-cpu0, spent
 	r.Allocs, r.AllocBytes = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc
 	if each != nil {
 		r.Latency, err = c.encode(each)
@@ -146,9 +150,9 @@ func (c *sideMain) sample(cmd command) (r reply) {
 }
 
 // work attaches to a scenario, the first time.
-func (c *sideMain) work(s Scenario) (func(int) []int64, error) {
+func (c *sideMain) work(s Scenario) (attachedWork, error) {
 	mem := c.mem[:s.Bytes]
-	if s.Attach == nil && s.Time == nil {
+	if s.Attach == nil && s.Time == nil && s.Spend == nil {
 		if c.side == ProducerSide {
 			clear(mem)
 		}
@@ -156,7 +160,7 @@ func (c *sideMain) work(s Scenario) (func(int) []int64, error) {
 		if c.side.Role() == ConsumerSide {
 			do = s.Consumer
 		}
-		return func(n int) []int64 { do(mem, n); return nil }, nil
+		return func(n int) ([]int64, int64) { do(mem, n); return nil, 0 }, nil
 	}
 	run := c.attached[s.Name]
 	if run != nil {
@@ -165,14 +169,7 @@ func (c *sideMain) work(s Scenario) (func(int) []int64, error) {
 	if c.side != ProducerSide {
 		c.meet()
 	}
-	var err error
-	if s.Time != nil {
-		run, err = s.Time(c.side, c.dir, mem)
-	} else {
-		var plain func(int)
-		plain, err = s.Attach(c.side, c.dir, mem)
-		run = func(n int) []int64 { plain(n); return nil }
-	}
+	run, err := s.attach(c.side, c.dir, mem)
 	if err != nil {
 		return nil, err
 	}
@@ -181,6 +178,20 @@ func (c *sideMain) work(s Scenario) (func(int) []int64, error) {
 		c.meet()
 	}
 	return run, nil
+}
+
+// attach gives all kinds of work one shape.
+func (s Scenario) attach(side Side, dir string, mem []byte) (attachedWork, error) {
+	switch {
+	case s.Spend != nil:
+		run, err := s.Spend(side, dir, mem)
+		return func(n int) ([]int64, int64) { return nil, run(n) }, err
+	case s.Time != nil:
+		run, err := s.Time(side, dir, mem)
+		return func(n int) ([]int64, int64) { return run(n), 0 }, err
+	}
+	run, err := s.Attach(side, dir, mem)
+	return func(n int) ([]int64, int64) { run(n); return nil, 0 }, err
 }
 
 // encode packs latencies for the owner.

@@ -8,7 +8,7 @@ import (
 
 // What grows: rings between one pair of processes, slots of one ring, producers beside one consumer.
 var (
-	GrowRings     = []int{1, 8, 64}
+	GrowRings     = []int{1, 8, 16, 64}
 	GrowSlots     = []int{1 << 6, 1 << 8, 1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18, 1 << 20, 1 << 22}
 	GrowProducers = []int{1, 2, 4, 8, 16}
 )
@@ -27,7 +27,8 @@ func growCases() (cs []Case) {
 		at := fmt.Sprintf(" %d %d", size, growRingSlots)
 		for _, rings := range GrowRings {
 			c := Case{What: Throughput, Size: size, Slots: growRingSlots, Ring: rings * size * growRingSlots, N: max(200_000, 4*rings*growRingSlots), Sides: 2}
-			cs = append(cs, c.with("Grow/rings=%d", rings).by(fmt.Sprintf("ringway fan%d", rings)+at))
+			cs = append(cs, c.with("Grow/rings=%d", rings).
+				by(fmt.Sprintf("ringway fan%d", rings)+at).other("staggered", fmt.Sprintf("ringway apart%d", rings)+at))
 		}
 	}
 	for _, size := range growSizes {

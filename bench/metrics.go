@@ -25,6 +25,9 @@ func (r Row) Metrics() (ms []Metric) {
 		add("stream-MB/s", r.Stream)
 		add("xstream", r.XLimit)
 	}
+	if r.XBound > 0 {
+		add("xbound", r.XBound)
+	}
 	if l := r.Latency; l != nil {
 		add("p50-ns", float64(l.P50))
 		add("p90-ns", float64(l.P90))

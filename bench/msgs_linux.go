@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"slices"
 
 	"ringway/layout"
 	"ringway/ring"
@@ -134,7 +133,8 @@ func memcpy(size int) func([]byte, int) {
 	rings := MsgRings(size)
 	span := max(rings[0]/size, 2)
 	return func(_ []byte, n int) {
-		from, to := message(size), slices.Repeat(message(size), span)
+		mem := ownMemory((1 + span) * size)
+		from, to := mem[:size], mem[size:]
 		for i := range n {
 			at := i % span * size
 			copy(to[at:at+size], from)

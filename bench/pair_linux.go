@@ -226,11 +226,12 @@ func (p *Pair) read(i int) (r reply) {
 // joined makes one sample of what the sides say. The first producer has the probes.
 func joined(replies []reply, r Request) (s Sample, err error) {
 	first := replies[0]
-	begin, end := first.Begin, first.End
+	begin, end, spent := first.Begin, first.End, int64(0)
 	n := float64(r.N)
 	s = Sample{Before: first.Before, After: first.After, Stream: first.Stream, Sleeps: r.Sleeps}
 	for _, x := range replies {
 		begin, end = min(begin, x.Begin), max(end, x.End)
+		spent += x.Spent
 		s.Switches += int(x.Switches)
 		s.Allocs += float64(x.Allocs) / n
 		s.AllocBytes += float64(x.AllocBytes) / n
@@ -249,6 +250,9 @@ func joined(replies []reply, r Request) (s Sample, err error) {
 		}
 	}
 	s.Ns = float64(end-begin) / n
+	if spent > 0 {
+		s.Ns = float64(spent) / n
+	}
 	return s, nil
 }
 

@@ -23,6 +23,8 @@ type Row struct {
 	Stream float64 `json:"stream_mb_per_s,omitempty"` // the raw one-way stream through as many bytes, same samples
 	XLimit float64 `json:"x_stream,omitempty"`        // MBs / Stream, median of the samples
 
+	XBound float64 `json:"x_bound,omitempty"` // the slowest part of the work alone / Median, median of the samples: 1 is the limit
+
 	Probe  float64 `json:"probe_ns"`          // raw line round trip, median
 	XProbe float64 `json:"x_probe,omitempty"` // Median / Probe, median of the samples; of a fixed rate P50 / Probe
 
@@ -54,6 +56,7 @@ type At struct {
 // cell collects the samples of one entrant in one class.
 type cell struct {
 	ns, probe, xprobe, stream, xstream, cpu []float64
+	xbound                                  []float64
 	allocs, allocBytes                      []float64
 	samples                                 int
 	hist                                    *hdrhistogram.Histogram
@@ -88,6 +91,13 @@ func (x *cell) add(e entry, c Case) {
 	}
 }
 
+// bounded takes in how long the slowest part of the work took in the same round, if that was measured.
+func (x *cell) bounded(e entry, bound float64) {
+	if bound > 0 && e.plain != nil {
+		x.xbound = append(x.xbound, bound/e.plain.Ns)
+	}
+}
+
 // Rows returns what was found out, entrants in their order within each class.
 func (run *Run) Rows() (rows []Row) {
 	for _, class := range Classes {
@@ -109,7 +119,7 @@ func (x *cell) row(run *Run, by string, class Class) Row {
 	case Throughput:
 		r.MBs = float64(c.Size) / r.Median * 1e3
 		r.Stream = SpreadOf(x.stream).Median * 1e3
-		r.XLimit = SpreadOf(x.xstream).Median
+		r.XLimit, r.XBound = SpreadOf(x.xstream).Median, SpreadOf(x.xbound).Median
 	case RoundTrip:
 		r.XProbe = SpreadOf(x.xprobe).Median
 	case Idle:

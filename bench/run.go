@@ -148,18 +148,29 @@ func (run *Run) Round() (bool, error) {
 			run.Discarded[why]++
 			continue
 		}
-		class := entries[0].class()
+		class, bound := entries[0].class(), run.bound(entries)
 		for _, e := range entries {
 			k := cellKey{e.by, class}
 			if run.cells[k] == nil {
 				run.cells[k] = new(cell)
 			}
 			run.cells[k].add(e, run.Case)
+			run.cells[k].bounded(e, bound)
 		}
 		run.rounds[class]++
 		return true, nil
 	}
 	return false, nil
+}
+
+// bound returns how long the slowest of those took who do only a part of the work, 0 if there are none.
+func (run *Run) bound(entries []entry) (ns float64) {
+	for i, e := range entries {
+		if run.Case.By[i].Bound && e.plain != nil {
+			ns = max(ns, e.plain.Ns)
+		}
+	}
+	return ns
 }
 
 func (e entry) class() Class {

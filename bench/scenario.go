@@ -17,6 +17,9 @@ type Scenario struct {
 	// Time, if set, replaces Attach: the work of one side also returns how long each operation took, in ns; the
 	// others return nil. The slice is used before the next run.
 	Time func(side Side, dir string, mem []byte) (run func(n int) []int64, err error)
+	// Spend, if set, replaces Time: the work of one side returns how many ns of it count, instead of the span from the
+	// start of the first side to the end of the last; the others return 0.
+	Spend func(side Side, dir string, mem []byte) (run func(n int) int64, err error)
 }
 
 // Side says which end of a scenario a process is. Even sides are producers, odd ones consumers; a pair has the first of

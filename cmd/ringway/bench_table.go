@@ -36,7 +36,7 @@ func (o *benchOptions) emit(r *bench.Report) error {
 
 func (o *benchOptions) tableOf(w io.Writer, what string, rows []bench.Row) {
 	heads := map[string]string{
-		bench.Throughput: "THROUGHPUT\tBY\tCLASS\tSAMPLES\tMEDIAN\tMIN\tMAX\tM/S\tMB/S\t× STREAM\tALLOCS/OP",
+		bench.Throughput: "THROUGHPUT\tBY\tCLASS\tSAMPLES\tMEDIAN\tMIN\tMAX\tM/S\tMB/S\t× STREAM\t× BOUND\tALLOCS/OP",
 		bench.RoundTrip:  "ROUND TRIP\tBY\tCLASS\tSAMPLES\tMEDIAN\tMIN\tMAX\t× PROBE\tP50\tP90\tP99\tP99.9\tMAX",
 		bench.OneWay:     "FIXED RATE, FROM WHEN IT WAS DUE\tBY\tCLASS\tSAMPLES\tPROBE\t× PROBE\tP50\tP90\tP99\tP99.9\tMAX",
 		bench.Idle:       "IDLE\tBY\tCLASS\tSAMPLES\tCPU",
@@ -54,7 +54,7 @@ func (o *benchOptions) tableOf(w io.Writer, what string, rows []bench.Row) {
 		spread := fmt.Sprintf("%s\t%s\t%s", nanoseconds(r.Median), nanoseconds(r.Min), nanoseconds(r.Max))
 		switch what {
 		case bench.Throughput:
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", spread, digits(1e3/r.Median), digits(r.MBs), digits(r.XLimit), allocs(r))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", spread, digits(1e3/r.Median), digits(r.MBs), digits(r.XLimit), digits(r.XBound), allocs(r))
 		case bench.RoundTrip:
 			fmt.Fprintf(w, "%s\t%s\t%s\n", spread, digits(r.XProbe), percentilesOf(r.Latency))
 		case bench.OneWay:
