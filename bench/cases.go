@@ -31,7 +31,7 @@ type Case struct {
 type Entrant struct {
 	Name   string
 	Ask    string // scenario
-	Timed  string // scenario that times each operation, "" for none
+	Timed  string // scenario, or native command, that times each operation, "" for none
 	Native string // command of the native peer instead, without the count
 	Bound  bool   // does only a part of the work; the slowest of these of a round bounds the others
 }
@@ -117,11 +117,11 @@ func latencyCases(kind, name string, size int) (cs []Case) {
 	adapt := c.with("%s/RoundTrip/wait=adaptive", kind).by(name+" default"+at).timed(name+" default-timed"+at).
 		other("never-parking", name+" spin"+at).timed(name + " spin-timed" + at)
 	if kind == "SPSC" {
-		spin = spin.other("in-place", name+" place-rtt"+at).native("rigtorp", "rtt rigtorp"+at).native("slotword", "rtt seq"+at)
-		adapt = adapt.native("rigtorp", "rtt rigtorp"+at)
+		spin = spin.other("in-place", name+" place-rtt"+at).native("rigtorp", "rtt rigtorp"+at).timed("timed rigtorp"+at).native("slotword", "rtt seq"+at).timed("timed seq" + at)
+		adapt = adapt.native("rigtorp", "rtt rigtorp"+at).timed("timed rigtorp" + at)
 	}
 	c.N, c.Sleeps = 500, true
-	parked := c.with("%s/RoundTrip/wait=blocked", kind).by(name+" parked"+at).timed(name+" parked-timed"+at).native("futex", "futexpp")
+	parked := c.with("%s/RoundTrip/wait=blocked", kind).by(name+" parked"+at).timed(name+" parked-timed"+at).native("futex", "futexpp").timed("futexpp-timed")
 	cs = append(cs, spin, adapt, parked)
 	if size != fixedRateSize {
 		return cs

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sys/unix"
 
 	"ringway/internal/child"
@@ -158,7 +159,27 @@ func (n *Native) Run(cmd string) (NativeResult, error) {
 		return r, fmt.Errorf("bench: native %q: %s", cmd, strings.TrimPrefix(l, "error "))
 	}
 	r.Stolen = stolenTicks(n.cpus[:]) - stolen
+	if _, list, ok := strings.Cut(l, " latencies "); ok {
+		if r.Latency, err = readLatencies(list); err != nil {
+			return r, fmt.Errorf("bench: native %q: %w", cmd, err)
+		}
+	}
 	return r, nil
+}
+
+// readLatencies reads how often each latency occurred, ns:count between blanks.
+func readLatencies(list string) (*hdrhistogram.Histogram, error) {
+	h := newHistogram()
+	for text := range strings.FieldsSeq(list) {
+		var ns, count int64
+		if _, err := fmt.Sscanf(text, "%d:%d", &ns, &count); err != nil || count < 1 {
+			return nil, fmt.Errorf("%q is no latency with its count", text)
+		}
+		if err := h.RecordValues(min(max(ns, 0), histogramMax), count); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
 }
 
 // Close ends both processes.

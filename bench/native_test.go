@@ -62,6 +62,33 @@ func TestNativeCommands(t *testing.T) {
 	}
 }
 
+// A timed command tells how long each round trip took, and no other does.
+func TestNativeLatencies(t *testing.T) {
+	n := startNative(t)
+	defer n.Close()
+	for _, c := range []string{"timed rigtorp 64 1024 700", "timed seq 8 1024 700", "timed vyukov 8 1024 700", "futexpp-timed 700"} {
+		r, err := n.Run(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Latency == nil || r.Latency.TotalCount() != 700 || r.Latency.Min() < 1 || r.Verified != 700 {
+			t.Errorf("%s: %+v", c, r)
+		}
+		// The round trips follow each other: they are all of the time but what the two sides need to meet.
+		if sum := r.Latency.Mean() * 700; sum > r.Ns*700*1.01 {
+			t.Errorf("%s: round trips of %.0f ns together in %.0f ns", c, sum, r.Ns*700)
+		}
+	}
+	if r, err := n.Run("rtt rigtorp 64 1024 700"); err != nil || r.Latency != nil {
+		t.Errorf("rtt: %+v, %v", r, err)
+	}
+	for _, list := range []string{"5", "x:1", "5:0", "5:-1"} {
+		if _, err := readLatencies(list); err == nil {
+			t.Errorf("%q is no error", list)
+		}
+	}
+}
+
 func TestNativeRefuses(t *testing.T) {
 	n := startNative(t)
 	defer n.Close()
@@ -75,6 +102,8 @@ func TestNativeRefuses(t *testing.T) {
 		"rtt seq 256 1048576 10":          "too large",
 		"probe 0":                         "n must be",
 		"futexpp":                         "need",
+		"timed rigtorp 8 1024 1000001":    "at most",
+		"timed rigtorp 8 1024":            "need",
 		"tp2 vyukov 8 1024 11":            "even",
 		"tp2 rigtorp 8 1024 10":           "no such ring",
 		"batch seq 8 1024 10":             "no such ring",

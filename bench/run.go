@@ -215,15 +215,25 @@ func (run *Run) once() (entries []entry, why string, err error) {
 func (run *Run) entry(e Entrant) (one entry, err error) {
 	one.by = e.Name
 	if e.Native != "" {
-		res, err := run.r.native.Run(fmt.Sprintf("%s %d", e.Native, run.Case.N))
-		res.Sleeps = run.Case.Sleeps
-		one.plain = &res.Sample
+		if one.plain, err = run.nativeSample(e.Native); err == nil {
+			one.timed, err = run.nativeSample(e.Timed)
+		}
 		return one, err
 	}
 	if one.plain, err = run.sample(e.Ask); err == nil {
 		one.timed, err = run.sample(e.Timed)
 	}
 	return one, err
+}
+
+// nativeSample takes one of the native peer; the command "" gives none.
+func (run *Run) nativeSample(command string) (*Sample, error) {
+	if command == "" {
+		return nil, nil
+	}
+	res, err := run.r.native.Run(fmt.Sprintf("%s %d", command, run.Case.N))
+	res.Sleeps = run.Case.Sleeps
+	return &res.Sample, err
 }
 
 // sample takes one; the scenario "" gives none.

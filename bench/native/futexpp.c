@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static int serve(unsigned *word, unsigned ball)
@@ -29,14 +30,25 @@ static int await(unsigned *word, unsigned ball)
 	return !slept;
 }
 
-long futexpp_ping(struct futexpp *f, unsigned n)
+static uint64_t clock_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+long futexpp_ping(struct futexpp *f, unsigned n, uint64_t *at)
 {
 	long awake = 0;
+	if (at)
+		at[0] = clock_ns();
 	for (unsigned i = 1; i <= n; i++) {
 		int a;
 		if (serve(&f->ping, i) || (a = await(&f->pong, i)) < 0)
 			return -1;
 		awake += a;
+		if (at)
+			at[i] = clock_ns();
 	}
 	return awake;
 }

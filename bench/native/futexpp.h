@@ -2,6 +2,8 @@
 #ifndef FUTEXPP_H
 #define FUTEXPP_H
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -12,8 +14,8 @@ struct futexpp {
 };
 
 // Both return how many of their n waits found the word already changed, so that they did not sleep, or -1 if a futex call
-// failed.
-long futexpp_ping(struct futexpp *f, unsigned n);
+// failed. at is NULL or gets the ns of the clock at the start and after each of n round trips.
+long futexpp_ping(struct futexpp *f, unsigned n, uint64_t *at);
 long futexpp_pong(struct futexpp *f, unsigned n);
 
 #ifdef __cplusplus

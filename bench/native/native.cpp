@@ -8,9 +8,10 @@
 //     tp2 vyukov 8 1024 1000000      one way, two producers on the first CPU and two consumers on the other, that is
 //     batch2 ...                     oversubscribed: who makes no progress in 64 tries gives the CPU away
 //     futexpp 2000                   round trip, sleeping each time
+//     timed ..., futexpp-timed ...   rtt and futexpp with a reading of the clock after each round trip
 //     probe 20000                    raw round trip of two cache lines
 //
-//     ok <ns per op> <probe before> <probe after> <involuntary switches> <verified> <awake>
+//     ok <ns per op> <probe before> <probe after> <involuntary switches> <verified> <awake> [latencies <ns>:<count>...]
 //     error <what was wrong>
 //
 // verified counts messages whose first word was right, awake the futex waits that did not sleep. Between commands all
@@ -21,6 +22,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -150,17 +152,33 @@ struct Process {
 			ns = probe(c.n);
 			return all;
 		}
-		if (!strcmp(c.what, "futexpp")) {
-			awake = side == Producer ? futexpp_ping(&ctl->futex, c.n) : futexpp_pong(&ctl->futex, c.n);
+		if (!strncmp(c.what, "futexpp", 7)) {
+			awake = side == Producer ? futexpp_ping(&ctl->futex, c.n, timed(c) ? instants(c.n) : nullptr) : futexpp_pong(&ctl->futex, c.n);
 			return awake < 0 ? Account{0, 0} : all;
 		}
 		return member(c);
+	}
+
+	static bool timed(const Command &c) { return strstr(c.what, "timed"); }
+
+	// printLatencies lists how often each latency occurred.
+	static void printLatencies(const Command &c)
+	{
+		const uint64_t *at = instants(c.n);
+		std::map<uint64_t, unsigned long> times;
+		for (unsigned long i = 0; i < c.n; i++)
+			times[at[i + 1] - at[i]]++;
+		printf(" latencies");
+		for (const auto &t : times)
+			printf(" %lu:%lu", (unsigned long)t.first, t.second);
 	}
 
 	// run is one command on one side; the producer prints.
 	void run(const Command &c)
 	{
 		if (side == Producer) {
+			if (timed(c))
+				memset(instants(c.n), 0, (c.n + 1) * sizeof(uint64_t)); // not the time to fault pages in later
 			if (const Entry *e = find(c))
 				e->init(c, mem);
 			ctl->futex.ping = ctl->futex.pong = 0;
@@ -200,9 +218,13 @@ struct Process {
 		else if (mine.good != (teamed(c) ? c.n / maxTeam : c.n) || whole(c) != c.n)
 			printf("error wrong payload: only %lu and %lu of %lu messages carried their number\n", (unsigned long)mine.good,
 			       (unsigned long)whole(c), c.n);
-		else
-			printf("ok %.3f %.1f %.1f %ld %lu %ld\n", ns, before, after, s1 - s0 + long(ctl->switches),
+		else {
+			printf("ok %.3f %.1f %.1f %ld %lu %ld", ns, before, after, s1 - s0 + long(ctl->switches),
 			       (unsigned long)whole(c), long(awake + ctl->awake));
+			if (timed(c))
+				printLatencies(c);
+			printf("\n");
+		}
 		fflush(stdout);
 	}
 };

@@ -69,6 +69,26 @@ template <typename Ring, typename T> struct Scenario {
 		return good;
 	}
 
+	// pingTimed is ping with the clock after each round trip.
+	static uint64_t pingTimed(Ring &out, Ring &back, uint64_t n, uint64_t *at)
+	{
+		T v{};
+		uint64_t good = 0;
+		at[0] = nanoseconds();
+		for (uint64_t i = 0; i < n; i++) {
+			v.w[0] = i;
+			materialise(v);
+			while (!out.push(v))
+				cpuPause();
+			while (!back.pop(v))
+				cpuPause();
+			materialise(v);
+			good += v.w[0] == i;
+			at[i + 1] = nanoseconds();
+		}
+		return good;
+	}
+
 	static uint64_t pong(Ring &in, Ring &back, uint64_t n)
 	{
 		T v{};
@@ -180,7 +200,9 @@ template <typename Ring, typename T> struct Scenario {
 	static Account run(const Command &c, const Member &m, char *mem)
 	{
 		Ring &a = *reinterpret_cast<Ring *>(mem), &b = *reinterpret_cast<Ring *>(mem + oneRing(c.slots));
-		if (!strcmp(c.what, "rtt"))
+		if (!strcmp(c.what, "timed") && m.side == Producer)
+			return {pingTimed(a, b, c.n, instants(c.n)), c.n * (c.n - 1) / 2};
+		if (!strcmp(c.what, "rtt") || !strcmp(c.what, "timed"))
 			return {m.side == Producer ? ping(a, b, c.n) : pong(a, b, c.n), c.n * (c.n - 1) / 2};
 		return m.count > 1 ? stream<Patience>(c, m, a) : stream<Haste>(c, m, a);
 	}
@@ -195,7 +217,9 @@ template <typename Ring, typename T> struct Scenario {
 	// entry says under which name the ring is measured; many: by several processes a side.
 	static Entry entry(const char *design, bool many = false)
 	{
-		return {design, sizeof(T), HasBatches<Ring, T>::value, many, [](size_t slots) { return 2 * oneRing(slots); }, init, run};
+		Entry e = {design, sizeof(T), HasBatches<Ring, T>::value, many, [](size_t slots) { return 2 * oneRing(slots); }, init, run};
+		e.timed = true;
+		return e;
 	}
 };
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <time.h>
 
 inline void cpuPause()
 {
@@ -18,7 +19,7 @@ inline void cpuPause()
 #endif
 }
 
-// One command: tp, batch, rtt, tp2 and batch2 name a design, an element size and a number of slots; futexpp and probe only n.
+// One command: tp, batch, rtt, timed, tp2 and batch2 name a design, an element size and a number of slots; futexpp and probe only n.
 struct Command {
 	char what[16], design[16];
 	unsigned long size, slots, n;
@@ -62,7 +63,19 @@ struct Entry {
 	bool threads = false;                    // its sides are two threads of one process: it cannot live in shared memory
 	bool sleeps = false;                     // waits in the kernel
 	bool answers = false;                    // has a round trip only
+	bool timed = false;                      // can tell when each round trip ended
 };
+
+// nanoseconds reads the clock.
+inline uint64_t nanoseconds()
+{
+	timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return uint64_t(t.tv_sec) * 1000000000 + t.tv_nsec;
+}
+
+// instants are n + 1 readings of the clock, which a timed command of n round trips fills: its start, and the end of each.
+uint64_t *instants(size_t n);
 
 // What follows is called before main, from the file that has the design. The results serve to make the call.
 
