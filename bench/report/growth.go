@@ -105,7 +105,7 @@ func (t linearTicks) Ticks(lo, hi float64) []plot.Tick {
 	ticks := plot.DefaultTicks{}.Ticks(lo, hi)
 	for i := range ticks {
 		if ticks[i].Label != "" {
-			ticks[i].Label = t.label(ticks[i].Value)
+			ticks[i].Label = t.label(ticks[i].Value) + tickGap
 		}
 	}
 	return ticks

@@ -118,30 +118,48 @@ func addLine(p *picture, i int, name string, xy plotter.XYs, marks bool) error {
 	return nil
 }
 
-// bars draws one group of bars for each case, a bar for each entrant, the longest at the right.
+// barGap is the room between the groups of bars, in bars.
+const barGap = 0.8
+
+// bars draws one group for each case, the first on top, and in it a bar for each entrant that has a value.
 func bars(title, x string, cases []string, entrants []string, value func(name, by string) float64) (string, error) {
 	p := newPlot(title, x, "")
 	thick := vg.Points(9)
-	for i, by := range entrants {
-		values := make(plotter.Values, len(cases))
-		for j, name := range cases {
-			values[len(cases)-1-j] = value(name, by) // the first on top
+	named := map[string]bool{}
+	var ticks []plot.Tick
+	y := 0.0 // of the next bar's upper edge; downwards
+	for _, name := range cases {
+		top := y
+		for i, by := range entrants {
+			v := value(name, by)
+			if v <= 0 {
+				continue
+			}
+			b, err := plotter.NewPolygon(plotter.XYs{{X: 0, Y: y}, {X: v, Y: y}, {X: v, Y: y - 1}, {X: 0, Y: y - 1}})
+			if err != nil {
+				return "", fmt.Errorf("%s: %w", by, err)
+			}
+			b.Color, b.LineStyle.Width = colour(i), 0
+			p.Add(b)
+			if !named[by] {
+				named[by] = true
+				p.name(by, b)
+			}
+			y--
 		}
-		b, err := plotter.NewBarChart(values, thick)
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", by, err)
+		if y < top {
+			ticks = append(ticks, plot.Tick{Value: (top + y) / 2, Label: name})
+			p.labels = append(p.labels, name)
+			y -= barGap
 		}
-		b.Horizontal, b.Color, b.LineStyle.Width = true, colour(i), 0
-		b.Offset = thick * vg.Length(len(entrants)-1-2*i) / 2
-		p.Add(b)
-		p.name(by, b)
 	}
-	labels := slices.Clone(cases)
-	slices.Reverse(labels)
-	p.NominalY(labels...)
-	p.X.Min = 0
-	group := thick*vg.Length(len(entrants)) + vg.Points(8)
-	return p.svg(plotWidth, group*vg.Length(len(cases))+vg.Points(70))
+	if len(ticks) == 0 {
+		return "", nil
+	}
+	p.Y.Tick.Marker = plot.ConstantTicks(ticks)
+	p.Y.LineStyle.Width, p.Y.Tick.LineStyle.Width = 0, 0 // the length keeps the labels off the bars
+	p.X.Min, p.Y.Max, p.Y.Min = 0, 0, y+barGap
+	return p.svg(plotWidth, thick*vg.Length(-y)+vg.Points(70))
 }
 
 // slug makes a file name of a title.

@@ -92,6 +92,31 @@ func TestPlots(t *testing.T) {
 	}
 }
 
+// Every text of a plot says how wide it was measured, legends apart, so that another face moves nothing into anything.
+func TestTextsKeepTheirWidths(t *testing.T) {
+	svg, err := bars("a title", "x", []string{"a & b", "none"}, []string{"one", "two"}, func(name, by string) float64 {
+		return map[string]float64{"a & bone": 2}[name+by]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(svg, "<text "); n < 4 || strings.Count(svg, " textLength=") != n {
+		t.Errorf("%d texts, %d with a width", n, strings.Count(svg, " textLength="))
+	}
+	for label, anchor := range map[string]string{"a &amp; b": "end", "one": "start", "a title": "middle"} {
+		at := strings.Index(svg, ">"+label+"</text>")
+		if at < 0 {
+			t.Fatalf("no text %q", label)
+		}
+		if begin := strings.LastIndex(svg[:at], "<text "); !strings.Contains(svg[begin:at], `text-anchor="`+anchor+`"`) {
+			t.Errorf("%q: %s, want the anchor %s", label, svg[begin:at], anchor)
+		}
+	}
+	if strings.Contains(svg, ">two<") || strings.Contains(svg, ">none<") {
+		t.Error("something without a value has a name")
+	}
+}
+
 func wellFormed(text string) error {
 	d := xml.NewDecoder(strings.NewReader(text))
 	for {

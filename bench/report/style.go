@@ -3,8 +3,11 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"image/color"
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,7 +40,11 @@ type picture struct {
 	*plot.Plot
 	legend plot.Legend
 	names  []string
+	labels []string // of groups of bars, each of which ends at the axis
 }
+
+// wider is how much wider than the face that gonum measures with another may be.
+const wider = 0.18
 
 func (p *picture) name(name string, t plot.Thumbnailer) {
 	p.legend.Add(name, t)
@@ -57,8 +64,11 @@ func newPlot(title, x, y string) *picture {
 	g.Horizontal.Color, g.Vertical.Color = pale, pale
 	p.Add(g)
 	legend.Top, legend.Left, legend.Padding, legend.ThumbnailWidth = true, true, vg.Points(2), vg.Points(18)
-	return &picture{p, legend, nil}
+	return &picture{Plot: p, legend: legend}
 }
+
+// tickGap keeps a label off its tick.
+const tickGap = "\u00a0"
 
 // logTicks labels 1, 2 and 5 of each decade, in units a reader knows.
 type logTicks struct{ label func(v float64) string }
@@ -72,7 +82,7 @@ func (t logTicks) Ticks(lo, hi float64) (ticks []plot.Tick) {
 			}
 			tick := plot.Tick{Value: v}
 			if m == 1 || m == 2 || m == 5 {
-				tick.Label = t.label(v)
+				tick.Label = t.label(v) + tickGap
 			}
 			ticks = append(ticks, tick)
 		}
@@ -117,16 +127,50 @@ func (p *picture) svg(width, height vg.Length) (string, error) {
 		wide = max(wide, p.legend.TextStyle.Width(name))
 	}
 	const gap = vg.Length(14) // also for half of the last label of the axis
-	wide += p.legend.ThumbnailWidth + 3*gap
+	wide += wider*wide + p.legend.ThumbnailWidth + 3*gap
 	c := vgsvg.New(width+wide, height)
 	all := draw.New(c)
-	p.Draw(draw.Crop(all, vg.Points(4), -wide, vg.Points(4), -vg.Points(4)))
+	left := vg.Points(4)
+	for _, label := range p.labels {
+		left = max(left, wider*p.legend.TextStyle.Width(label))
+	}
+	p.Draw(draw.Crop(all, left, -wide, vg.Points(4), -vg.Points(4)))
 	p.legend.Draw(draw.Crop(all, width+gap+gap/2, 0, 0, -vg.Points(30)))
 	var b bytes.Buffer
 	if _, err := c.WriteTo(&b); err != nil {
 		return "", fmt.Errorf("cannot draw %q: %w", p.Title.Text, err)
 	}
 	_, text, _ := strings.Cut(b.String(), "?>") // an XML declaration has no place within HTML
-	// Whoever looks may not have the face that gonum measures with.
-	return strings.TrimSpace(strings.ReplaceAll(text, "font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif")), nil
+	return strings.TrimSpace(p.keepWidths(text, width+gap)), nil
+}
+
+var textPattern = regexp.MustCompile(`<text x="([-\d.e]+)"([^>]*)font-size:([\d.]+)px">([^<]*)</text>`)
+
+// keepWidths prepares for viewers without the face that gonum measures with: each text says how wide it is, and where that is not
+// heeded it still ends at the bars, begins behind its line in the legend, which is right of legendAt, or else spreads to both sides.
+func (p *picture) keepWidths(svg string, legendAt vg.Length) string {
+	svg = textPattern.ReplaceAllStringFunc(svg, func(element string) string {
+		m := textPattern.FindStringSubmatch(element)
+		x, err1 := strconv.ParseFloat(m[1], 64)
+		size, err2 := strconv.ParseFloat(m[3], 64)
+		if err1 != nil || err2 != nil {
+			return element
+		}
+		style := p.legend.TextStyle
+		style.Font.Size = vg.Length(size)
+		label := html.UnescapeString(m[4])
+		wide := style.Width(label).Points()
+		anchor := "middle"
+		switch {
+		case x >= legendAt.Points():
+			anchor = "start"
+		case slices.Contains(p.labels, label):
+			anchor, x = "end", x+wide
+		default:
+			x += wide / 2
+		}
+		return fmt.Sprintf(`<text x="%.2f" text-anchor="%s" textLength="%.2f" lengthAdjust="spacingAndGlyphs"%sfont-size:%spx">%s</text>`,
+			x, anchor, wide, m[2], m[3], m[4])
+	})
+	return strings.ReplaceAll(svg, "font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif")
 }
