@@ -77,6 +77,9 @@ func build(path string, g layout.Geometry, perm fs.FileMode, o *Options) (*Segme
 // fill reserves, maps and formats the file, and attaches to it: nobody may ever see it under
 // its name without a user. The ready word is the last store.
 func fill(f *os.File, path, dir string, g layout.Geometry, perm fs.FileMode, o *Options) (*Segment, error) {
+	if err := smallPages(f); err != nil {
+		return nil, err
+	}
 	if err := unix.Fchmod(int(f.Fd()), uint32(perm)); err != nil {
 		return nil, fmt.Errorf("set its mode: %w", err)
 	}
@@ -87,8 +90,12 @@ func fill(f *os.File, path, dir string, g layout.Geometry, perm fs.FileMode, o *
 	if err := s.mapFile(); err != nil {
 		return nil, err
 	}
-	s.header.Format(s.mem)
-	if err := s.join(o, false); err != nil {
+	err := s.prepare(o)
+	if err == nil {
+		s.header.Format(s.mem)
+		err = s.join(o, false)
+	}
+	if err != nil {
 		_ = s.unmap() // the error that matters is err
 		return nil, err
 	}
@@ -200,7 +207,7 @@ func explainDir(dir string, err error) error {
 	return err
 }
 
-func createTemp(g layout.Geometry) (*Segment, error) {
+func createTemp(g layout.Geometry, o *Options) (*Segment, error) {
 	const name = "ringway"
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
 	fd, err := unix.MemfdCreate(name, flags|unix.MFD_NOEXEC_SEAL) // vm.memfd_noexec=2 insists on it
@@ -211,7 +218,7 @@ func createTemp(g layout.Geometry) (*Segment, error) {
 		return nil, fmt.Errorf("create temporary segment: memfd_create: %w", err)
 	}
 	f := os.NewFile(uintptr(fd), "memfd:"+name)
-	s, err := fill(f, f.Name(), Dir, g, 0o600, nil)
+	s, err := fill(f, f.Name(), Dir, g, 0o600, o)
 	if err == nil {
 		_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_SHRINK|unix.F_SEAL_GROW|unix.F_SEAL_SEAL)
 		if err == nil {

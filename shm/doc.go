@@ -33,6 +33,12 @@
 // closes it, or, if that one is killed, by the next who opens, creates or reaps it. No
 // order of these, in any number of processes, removes a new segment that has taken the name over.
 //
+// # Memory
+//
+// A segment's blocks are reserved when it is made, but a page costs each process a fault when
+// it is first used. [Options] Prefault pays for all of them at once, Lock keeps them from being
+// swapped out, and HugePages asks for large ones; docs/bench/LOG.md has what each buys.
+//
 // # System V
 //
 // [CreateSysV] and [OpenSysV] do the same on shmget and shmat, for the sake of programs that are

@@ -57,10 +57,11 @@ func openPath(path string, readOnly bool, o *Options) (*Segment, error) {
 		_ = f.Close() // the error that matters is err
 		return nil, err
 	}
-	if readOnly {
-		return s, nil
+	err = s.prepare(o)
+	if err == nil && !readOnly {
+		err = s.join(o, true)
 	}
-	if err = s.join(o, true); err == nil {
+	if err == nil {
 		return s, nil
 	}
 	if errors.Is(err, errAbandoned) {
@@ -102,7 +103,7 @@ func absolute(path string) string {
 	return path
 }
 
-func openFile(f *os.File) (*Segment, error) {
+func openFile(f *os.File, o *Options) (*Segment, error) {
 	name := f.Name()
 	own, err := reopen(f, os.O_RDWR)
 	if err != nil {
@@ -113,7 +114,11 @@ func openFile(f *os.File) (*Segment, error) {
 		_ = own.Close() // the error that matters is err
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
-	if err := s.join(nil, false); err != nil {
+	err = s.prepare(o)
+	if err == nil {
+		err = s.join(o, false)
+	}
+	if err != nil {
 		s.discard()
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
@@ -128,6 +133,9 @@ func adopt(f *os.File, path string, readOnly bool) (*Segment, error) {
 	}
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%w: it is a %s, a ring is a regular file; use another name", ErrFormat, fileKind(info.Mode()))
+	}
+	if err := smallPages(f); err != nil {
+		return nil, err
 	}
 	// Read, not mapped: a file that shrinks meanwhile is a short read and no fault.
 	var page [layout.HeaderSize]byte

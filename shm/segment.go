@@ -123,12 +123,14 @@ func differing(s, other layout.Spec) string {
 // CreateTemp makes a segment in a memfd, which has no name and vanishes with its
 // last user. It is sealed: nobody can shrink or grow it. Hand it on through
 // [Segment.File], to a child or over a Unix socket.
-func CreateTemp(spec layout.Spec) (*Segment, error) {
+func CreateTemp(spec layout.Spec) (*Segment, error) { return makeTemp(spec, nil) }
+
+func makeTemp(spec layout.Spec, o *Options) (*Segment, error) {
 	g, err := geometryFor(spec)
 	if err != nil {
 		return nil, fmt.Errorf("create temporary segment: %w", err)
 	}
-	return createTemp(g)
+	return createTemp(g, o)
 }
 
 // Open maps the segment at path for reading and writing. The error matches
@@ -141,7 +143,7 @@ func OpenReadOnly(path string) (*Segment, error) { return open(path, true, nil) 
 
 // OpenFile maps the segment in f, an inherited or received descriptor. It does
 // not keep f, which the caller may close at once.
-func OpenFile(f *os.File) (*Segment, error) { return openFile(f) }
+func OpenFile(f *os.File) (*Segment, error) { return openFile(f, nil) }
 
 // Heap makes a segment in ordinary memory of this process. It behaves like any
 // other, but nobody else can open it, and the race detector sees all of it.

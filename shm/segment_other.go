@@ -17,18 +17,19 @@ func platform() error { return errPlatform }
 func create(string, layout.Geometry, fs.FileMode, *Options) (*Segment, error) {
 	return nil, errPlatform
 }
-func createTemp(layout.Geometry) (*Segment, error)  { return nil, errPlatform }
-func open(string, bool, *Options) (*Segment, error) { return nil, errPlatform }
-func openFile(*os.File) (*Segment, error)           { return nil, errPlatform }
-func remove(string) error                           { return errPlatform }
-func (s *Segment) release() error                   { return errPlatform }
-func (s *Segment) ownedByUs() error                 { return errPlatform }
-func (s *Segment) lock(int64) (bool, error)         { return false, errPlatform }
-func (s *Segment) unlock(int64) error               { return errPlatform }
-func (s *Segment) locked(int64) (bool, error)       { return false, errPlatform }
-func newOrigin() layout.Origin                      { return layout.Origin{} }
-func processName() string                           { return "" }
-func startTime(int) uint64                          { return 0 }
+func createTemp(layout.Geometry, *Options) (*Segment, error) { return nil, errPlatform }
+func open(string, bool, *Options) (*Segment, error)          { return nil, errPlatform }
+func openFile(*os.File, *Options) (*Segment, error)          { return nil, errPlatform }
+func (s *Segment) hugeBytes() (int64, error)                 { return 0, errPlatform }
+func remove(string) error                                    { return errPlatform }
+func (s *Segment) release() error                            { return errPlatform }
+func (s *Segment) ownedByUs() error                          { return errPlatform }
+func (s *Segment) lock(int64) (bool, error)                  { return false, errPlatform }
+func (s *Segment) unlock(int64) error                        { return errPlatform }
+func (s *Segment) locked(int64) (bool, error)                { return false, errPlatform }
+func newOrigin() layout.Origin                               { return layout.Origin{} }
+func processName() string                                    { return "" }
+func startTime(int) uint64                                   { return 0 }
 
 // Stopped reports whether a process is stopped, as far as the system tells.
 func Stopped(int) bool { return false }

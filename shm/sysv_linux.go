@@ -88,6 +88,9 @@ func (s *Segment) buildSysV(perm fs.FileMode, o *Options) error {
 	for at := 0; at < len(mem); at += layout.Page {
 		mem[at] |= 0 // a store makes the page ours now; later there may be no memory
 	}
+	if err := s.prepare(o); err != nil {
+		return err
+	}
 	s.header.Format(mem)
 	if err := s.join(o, false); err != nil {
 		return err
@@ -159,7 +162,10 @@ func (s *Segment) mapSysV(o *Options) error {
 	if !s.readOnly {
 		s.owner = futex.Attach(s.mem, s.anchor)
 	}
-	if err := s.sane(); err != nil || s.readOnly {
+	if err := s.sane(); err != nil {
+		return err
+	}
+	if err := s.prepare(o); err != nil || s.readOnly {
 		return err
 	}
 	return s.join(o, true)
