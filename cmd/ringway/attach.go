@@ -32,6 +32,7 @@ type attachFlags struct {
 	name               string
 	spin               time.Duration
 	wait, verbose      bool
+	prefault, lock     bool
 	changed            func(flag string) bool
 }
 
@@ -48,6 +49,8 @@ func addAttachFlags(c *cobra.Command) *attachFlags {
 	set.StringVar(&f.name, "name", "", "`NAME` shown by stat for the seat, at most 32 bytes (default ringway)")
 	set.DurationVar(&f.spin, "spin", defaultSpin, "poll for `DURATION` before sleeping in the kernel; 0: never poll")
 	set.BoolVar(&f.wait, "wait", false, "wait until the ring exists")
+	set.BoolVar(&f.prefault, "prefault", false, "make all pages of the ring present before the first message")
+	set.BoolVar(&f.lock, "lock", false, "keep the ring in memory: it is never swapped out")
 	set.BoolVarP(&f.verbose, "verbose", "v", false, "say at the end how much was moved (always on a terminal)")
 	return f
 }
@@ -82,13 +85,18 @@ func (f *attachFlags) patience(stop *stopper) patience {
 
 func (f *attachFlags) options() *ring.Options { return &ring.Options{Name: f.name} }
 
+// memory is how the ring's memory is to be treated.
+func (f *attachFlags) memory() *shm.Options {
+	return &shm.Options{Prefault: f.prefault, Lock: f.lock}
+}
+
 // seekEvery is how often --wait looks for the ring.
 const seekEvery = 50 * time.Millisecond
 
 // open opens the ring at path, with --wait as soon as it exists.
 func (f *attachFlags) open(path string, stop *stopper) (*shm.Segment, error) {
 	for {
-		s, err := shm.Open(path)
+		s, err := shm.OpenWith(path, f.memory())
 		if !f.wait || !errors.Is(err, fs.ErrNotExist) {
 			return s, err
 		}

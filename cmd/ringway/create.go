@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -22,16 +23,21 @@ the ring less 8 bytes.
 
 Good sizes: 1 to 4 MiB in total is fastest on most machines, since it fits the
 processor's cache and still lets both sides run far ahead of each other. From 16 MiB on
-a ring falls out of the cache and slows down; take more only to absorb bursts.`,
+a ring falls out of the cache and slows down; take more only to absorb bursts.
+
+With --prefault the kernel clears all pages of the ring now, instead of on the first lap. With
+--huge-pages it is asked for large ones; a note on standard error says if it gave none.`,
 		Example: `  ringway create ticks
   ringway create backup --cap 4MiB
   ringway create samples --payload fixed --elem 64 --slots 16384
   ringway create ./jobs.ring --kind mpmc --slots 1024 --max-msg 4KiB --perm 0660
-  ringway create sysv:0x1234 --cap 64KiB`,
+  ringway create sysv:0x1234 --cap 64KiB
+  ringway create burst --cap 256MiB --prefault --huge-pages`,
 		Args:              exactly("NAME"),
 		ValidArgsFunction: completeNothing,
 	}
 	flags, asJSON := addSpecFlags(c), jsonFlag(c)
+	prefault := c.Flags().Bool("prefault", false, "make all pages of the ring ready now")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		path, err := ringPath(args[0])
 		if err != nil {
@@ -45,9 +51,12 @@ a ring falls out of the cache and slows down; take more only to absorb bursts.`,
 		if err != nil {
 			return err
 		}
-		s, err := shm.Create(path, spec, perm)
+		s, err := shm.CreateWith(path, spec, perm, &shm.Options{Prefault: *prefault, HugePages: flags.huge})
 		if err != nil {
 			return err
+		}
+		if flags.huge {
+			noteHugePages("create", s)
 		}
 		facts := specFactsOf(path, s.Header().Geometry)
 		if err := s.Close(); err != nil {
@@ -59,6 +68,13 @@ a ring falls out of the cache and slows down; take more only to absorb bursts.`,
 		return emit(fmt.Appendf(nil, "%s\n%s\nfile of %d bytes (%s)\n", path, facts.text(), facts.FileSize, roughSize(uint64(facts.FileSize))))
 	}
 	return c
+}
+
+// noteHugePages says so if a ring that was to have huge pages has none.
+func noteHugePages(verb string, s *shm.Segment) {
+	if n, err := s.HugePages(); n == 0 && err == nil {
+		fmt.Fprintf(os.Stderr, "ringway %s: no huge pages: the ring is smaller than one, or the kernel gives none here; see /sys/kernel/mm/transparent_hugepage/shmem_enabled, or use a tmpfs mounted with huge=advise\n", verb)
+	}
 }
 
 // specFacts is what a ring is, in JSON.

@@ -114,7 +114,9 @@ func (v *sendVerb) openOrCreate(path string, stop *stopper) (*shm.Segment, error
 	if err != nil {
 		return nil, err
 	}
-	return shm.OpenOrCreate(path, spec, perm)
+	o := v.memory()
+	o.HugePages = v.spec.huge
+	return shm.OpenOrCreateWith(path, spec, perm, o)
 }
 
 func (v *sendVerb) send(s *shm.Segment, mode framing, stop *stopper) (err error) {

@@ -19,6 +19,7 @@ type specFlags struct {
 	maxMsg, perm       string
 	fence              string
 	slots, pack, seats int
+	huge               bool
 }
 
 const (
@@ -27,7 +28,7 @@ const (
 )
 
 // specFlagNames are those flags; send takes them with --create.
-var specFlagNames = []string{"kind", "payload", "cap", "slots", "elem", "max-msg", "pack", "seats", "perm", "fence"}
+var specFlagNames = []string{"kind", "payload", "cap", "slots", "elem", "max-msg", "pack", "seats", "perm", "fence", "huge-pages"}
 
 func addSpecFlags(c *cobra.Command) *specFlags {
 	f := &specFlags{set: c.Flags()}
@@ -41,6 +42,7 @@ func addSpecFlags(c *cobra.Command) *specFlags {
 	f.set.IntVar(&f.seats, "seats", layout.DefaultSeats, "how many `N` may hold the ring open at once")
 	f.set.StringVar(&f.perm, "perm", "0600", "`MODE` of the file, octal, whatever the umask")
 	f.set.StringVar(&f.fence, "fence", "auto", "`FENCE`: who pays for parking: auto, asymmetric (who parks) or full (every publish)")
+	f.set.BoolVar(&f.huge, "huge-pages", false, "ask the kernel for huge pages; a hint")
 	for name, values := range map[string][]string{
 		"kind": {"spsc", "mpmc"}, "payload": {"message", "fixed"}, "fence": {"auto", "asymmetric", "full"},
 		"cap": {"64KiB", "1MiB", "4MiB"}, "perm": {"0600", "0660", "0666"},
