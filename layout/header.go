@@ -124,7 +124,7 @@ func Validate(page []byte, size int64) (Header, error) {
 		return bad("no ringway magic at its start; it is another kind of file")
 	}
 	if len(page) < headerBytes || size < HeaderSize+Page {
-		return bad("the file has %d bytes, too few for a header; remove it and create the ring again", size)
+		return bad("the file has %s, too few for a header; remove it and create the ring again", counted(int(size), "byte"))
 	}
 	b := page[:headerBytes]
 	if major, minor := le.Uint16(b[majorOff:]), le.Uint16(b[minorOff:]); major != Major {

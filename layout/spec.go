@@ -201,15 +201,24 @@ func (s Spec) FileSize() (int64, error) {
 
 // String describes the spec in a few words, for people.
 func (s Spec) String() string {
+	slots, bytes := counted(s.Cap, "slot"), counted(int(s.Elem.Size), "byte")
 	switch {
 	case s.Kind == Var:
-		return fmt.Sprintf("%v, one value of %d bytes", s.Kind, s.Elem.Size)
+		return fmt.Sprintf("%v, one value of %s", s.Kind, bytes)
 	case s.Kind == SPSC && s.Payload == Message:
-		return fmt.Sprintf("%v messages, %d bytes", s.Kind, s.Cap)
+		return fmt.Sprintf("%v messages, %s", s.Kind, counted(s.Cap, "byte"))
 	case s.Payload == Message:
-		return fmt.Sprintf("%v messages, %d slots of up to %d bytes", s.Kind, s.Cap, s.Elem.Size)
+		return fmt.Sprintf("%v messages, %s of up to %s", s.Kind, slots, bytes)
 	case s.Pack > 1:
-		return fmt.Sprintf("%v fixed, %d slots of %d elements of %d bytes", s.Kind, s.Cap, s.Pack, s.Elem.Size)
+		return fmt.Sprintf("%v fixed, %s of %d elements of %s", s.Kind, slots, s.Pack, bytes)
 	}
-	return fmt.Sprintf("%v fixed, %d slots of %d bytes", s.Kind, s.Cap, s.Elem.Size)
+	return fmt.Sprintf("%v fixed, %s of %s", s.Kind, slots, bytes)
+}
+
+// counted writes a number and what it counts.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

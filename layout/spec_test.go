@@ -262,6 +262,8 @@ func TestMatches(t *testing.T) {
 
 func TestStrings(t *testing.T) {
 	for want, v := range map[string]interface{ String() string }{
+		"mpmc fixed, 1 slot of 8 bytes":                with(mpmcF, func(s *Spec) { s.Cap = 1 }),
+		"spsc fixed, 8 slots of 1 byte":                with(spscF, func(s *Spec) { s.Elem.Size, s.Elem.Align = 1, 1 }),
 		"spsc fixed, 8 slots of 8 bytes":               spscF,
 		"spsc messages, 256 bytes":                     spscM,
 		"mpmc fixed, 4 slots of 8 bytes":               mpmcF,

@@ -88,7 +88,7 @@ func TestSeatsAreExclusive(t *testing.T) {
 			reap(t, s, 0)
 		}
 		startOwner(t, path, role).Expect(fmt.Sprintf("%s%s", says, sinceOf(seat)))
-		wantError(t, "Close", a.Close(), shm.ErrBusy, "close "+path+": in use: 1 ends are open on it; close them first")
+		wantError(t, "Close", a.Close(), shm.ErrBusy, "close "+path+": in use: 1 end is open on it; close it first")
 		if err := seat.Check(); err != nil {
 			t.Error(err)
 		}

@@ -317,7 +317,11 @@ func (s *Segment) Close() error {
 		return nil
 	}
 	if n := len(s.seats); n > 0 {
-		return fmt.Errorf("close %s: %w: %d ends are open on it; close them first", s.path, ErrBusy, n)
+		open := "1 end is open on it; close it first"
+		if n > 1 {
+			open = fmt.Sprintf("%d ends are open on it; close them first", n)
+		}
+		return fmt.Errorf("close %s: %w: %s", s.path, ErrBusy, open)
 	}
 	s.shut = true
 	return s.release()

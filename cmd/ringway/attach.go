@@ -127,7 +127,7 @@ func (t *tally) add(messages, bytes int) {
 // summary goes to standard error when asked for, or when that is a terminal.
 func (t *tally) summary(what string, verbose bool) {
 	if verbose || isTerminal(2) {
-		fmt.Fprintf(os.Stderr, "%d messages, %d bytes %s\n", t.messages.Load(), t.bytes.Load(), what)
+		fmt.Fprintf(os.Stderr, "%s, %s %s\n", counted(t.messages.Load(), "message"), counted(t.bytes.Load(), "byte"), what)
 	}
 }
 

@@ -109,7 +109,7 @@ func specFactsOf(path string, g layout.Geometry) specFacts {
 func (f specFacts) text() string {
 	text := f.spec.String()
 	if f.Unit == "bytes" {
-		text += fmt.Sprintf(" (%s), each up to %d bytes", exactSize(f.Cap), f.MaxMsg)
+		text += fmt.Sprintf(" (%s), each up to %s", exactSize(f.Cap), counted(f.MaxMsg, "byte"))
 	}
 	if !f.spec.Kind.Ring() {
 		return text

@@ -104,7 +104,7 @@ func (r bufferFacts) verdict() error {
 
 func (r bufferFacts) text() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "a producer puts items into a buffer of %d slots, a consumer takes them out\n\n", r.Slots)
+	fmt.Fprintf(&b, "a producer puts items into a buffer of %s, a consumer takes them out\n\n", counted(r.Slots, "slot"))
 	b.Write(table(func(w *tabwriter.Writer) {
 		fmt.Fprintf(w, "BUFFER\tPUT\tTAKEN\tLOST\tTWICE\tDISORDER\tSUM\tITEMS/S\n")
 		for i := range r.Buffers {

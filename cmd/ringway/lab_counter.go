@@ -102,7 +102,14 @@ func (r counterFacts) verdict() error {
 
 func (r counterFacts) text() []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%d processes add 1 to one counter, %s times each\n\n", r.Procs, humanize.Comma(int64(r.Ops)))
+	adders, times := fmt.Sprintf("%d processes add 1", r.Procs), count(uint64(r.Ops))+" times"
+	if r.Procs == 1 {
+		adders = "1 process adds 1"
+	}
+	if r.Ops == 1 {
+		times = "once"
+	}
+	fmt.Fprintf(&b, "%s to one counter, %s each\n\n", adders, times)
 	b.Write(table(func(w *tabwriter.Writer) {
 		fmt.Fprintf(w, "GUARD\tEXPECTED\tCOUNTED\tLOST\t\tNS/OP\n")
 		for _, g := range r.Guards {

@@ -48,7 +48,7 @@ func TestLabRace(t *testing.T) {
 // With too few rounds for all outcomes the report names those it did not see.
 func TestLabRaceSaysWhatItDidNotSee(t *testing.T) {
 	a := call(t, "", "lab", "race", "--rounds", "1").ok(t, "one round")
-	if !strings.Contains(a.stdout, "NOT SEEN: ") || !strings.Contains(a.stdout, "\n1 rounds in ") {
+	if !strings.Contains(a.stdout, "NOT SEEN: ") || !strings.Contains(a.stdout, "\n1 round in ") {
 		t.Errorf("one round shows at most one outcome: %s", a.stdout)
 	}
 	if r := labJSON[raceFacts](t, "race", "--rounds", "1"); r.AllSeen || r.Rounds != 1 {

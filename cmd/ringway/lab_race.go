@@ -90,7 +90,7 @@ func (r raceFacts) text() []byte {
 	if r.Window == 0 {
 		apart = "load and store next to each other"
 	}
-	fmt.Fprintf(&b, "\n%d rounds in %v, %s\n", r.Rounds, r.Elapsed.Round(time.Millisecond), apart)
+	fmt.Fprintf(&b, "\n%s in %v, %s\n", counted(r.Rounds, "round"), r.Elapsed.Round(time.Millisecond), apart)
 	if !r.AllSeen {
 		fmt.Fprintf(&b, "NOT SEEN: %s; give it more time (--for) or a wider window (--window)\n", strings.Join(missing, ", "))
 	}

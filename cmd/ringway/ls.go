@@ -178,7 +178,7 @@ func ringTable(rings []ringRow) []byte {
 				fmt.Fprintf(w, "%s\t-\t-\t-\t-\t%s\t-\t-\t%s\n", printable(r.Name), "unusable", roughSize(uint64(r.Size)))
 				continue
 			}
-			capacity, depth := fmt.Sprintf("%d %s", r.Cap, r.Unit), "-"
+			capacity, depth := counted(r.Cap, strings.TrimSuffix(r.Unit, "s")), "-"
 			switch {
 			case r.Unit == "bytes":
 				capacity = exactSize(r.Cap)

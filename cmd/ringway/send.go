@@ -151,7 +151,7 @@ func (v *sendVerb) send(s *shm.Segment, mode framing, stop *stopper) (err error)
 	left := out.in.giveBack()
 	if errors.Is(err, errStopped) {
 		if err = nil; left > 0 {
-			fmt.Fprintf(os.Stderr, "ringway send: stopped with %d bytes read and not sent\n", left)
+			fmt.Fprintf(os.Stderr, "ringway send: stopped with %s read and not sent\n", counted(left, "byte"))
 		}
 	} else if err == nil && v.shutdown {
 		err = endRing(s)

@@ -29,9 +29,9 @@ func (s *sendStream) cut(chunk int, text string) error {
 		s.chunk = max(1, min(defaultChunk, s.segment.Spec().Cap/8, s.MaxLen()))
 		s.stride = min(maxStride, s.segment.Spec().Cap/2)
 	case s.elem != 0:
-		return usagef("--chunk does not fit %s, whose elements have %d bytes each; leave it out", s.segment.Path(), s.elem)
+		return usagef("--chunk does not fit %s, whose elements have %s each; leave it out", s.segment.Path(), counted(s.elem, "byte"))
 	case chunk > s.MaxLen():
-		return usagef("--chunk %s is too large for %s, which takes at most %d bytes at once", text, s.segment.Path(), s.MaxLen())
+		return usagef("--chunk %s is too large for %s, which takes at most %s at once", text, s.segment.Path(), counted(s.MaxLen(), "byte"))
 	default:
 		s.chunk = chunk
 	}

@@ -37,7 +37,11 @@ func (s *sendStream) run(mode framing) error {
 		err = s.raw()
 	}
 	if errors.Is(err, shm.ErrClosed) {
-		return fmt.Errorf("%s: %w; %d messages were sent before", s.segment.Path(), err, s.messages.Load())
+		before := "1 message was"
+		if n := s.messages.Load(); n != 1 {
+			before = counted(n, "message") + " were"
+		}
+		return fmt.Errorf("%s: %w; %s sent before", s.segment.Path(), err, before)
 	}
 	return err
 }
@@ -108,7 +112,7 @@ func (s *sendStream) lines() error {
 			continue
 		}
 		if len(line) > longest {
-			return s.badLine(number, fmt.Sprintf("is longer than %d bytes", longest))
+			return s.badLine(number, fmt.Sprintf("is longer than %s", counted(longest, "byte")))
 		}
 		looked = len(line)
 		err := in.more(longest + 2)
@@ -126,7 +130,7 @@ func (s *sendStream) lines() error {
 
 func (s *sendStream) line(line []byte, of int, number int64) error {
 	if len(line) > s.MaxLen() || s.elem != 0 && len(line) != s.elem {
-		return s.badLine(number, fmt.Sprintf("has %d bytes", len(line)))
+		return s.badLine(number, fmt.Sprintf("has %s", counted(len(line), "byte")))
 	}
 	return s.push(line, of)
 }
@@ -158,11 +162,11 @@ func (s *sendStream) frames() error {
 		}
 		n := binary.LittleEndian.Uint32(s.in.buf[s.in.at:])
 		if uint64(n) > uint64(s.MaxLen()) || s.elem != 0 && int(n) != s.elem {
-			return fmt.Errorf("frame %d has %d bytes, %s; nothing of it was sent", number, n, s.takes())
+			return fmt.Errorf("frame %d has %s, %s; nothing of it was sent", number, counted(n, "byte"), s.takes())
 		}
 		s.in.at += frameHeader
 		if err := s.whole(int(n), frameHeader); err == io.EOF {
-			return fmt.Errorf("frame %d is truncated: the input ends before its %d bytes do", number, n)
+			return fmt.Errorf("frame %d is truncated: the input ends within its %s", number, counted(n, "byte"))
 		} else if err != nil {
 			return err
 		}
@@ -210,7 +214,7 @@ func (s *sendStream) elements() error {
 			if left == 0 {
 				return nil
 			}
-			return fmt.Errorf("the input ends with %d bytes left over, an element of %s has %d; pad it", left, s.segment.Path(), s.elem)
+			return fmt.Errorf("the input ends with %s left over, an element of %s has %d; pad it", counted(left, "byte"), s.segment.Path(), s.elem)
 		} else if err != nil {
 			return err
 		}

@@ -53,5 +53,13 @@ func exactSize(n int) string {
 	return fmt.Sprintf("%d%s", n, units[u])
 }
 
+// counted writes a number and what it counts: 1 slot, 2 slots.
+func counted[N int | int64 | uint32 | uint64](n N, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // roughSize writes a number of bytes for people: 1.2 MiB.
 func roughSize(n uint64) string { return humanize.IBytes(n) }

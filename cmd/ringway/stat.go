@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -226,7 +227,7 @@ func (f statFacts) block() []byte {
 			}
 			return
 		}
-		fmt.Fprintf(w, "depth\t%d of %d %s (%s)\n", f.Depth, f.Cap, f.Unit, percent(f.Depth, f.Cap))
+		fmt.Fprintf(w, "depth\t%d of %s (%s)\n", f.Depth, counted(f.Cap, strings.TrimSuffix(f.Unit, "s")), percent(f.Depth, f.Cap))
 		fmt.Fprintf(w, "head\t%d\n", f.Head)
 		fmt.Fprintf(w, "tail\t%d\n", f.Tail)
 		if f.In != nil {

@@ -107,7 +107,7 @@ func writeSample(b *bytes.Buffer, s ring.Sample, asHex bool) {
 		for k := 0; k < utf8.UTFMax-1 && !utf8.Valid(text) && utf8.Valid(s.Data); k++ {
 			text = text[:len(text)-1] // do not cut a character in two
 		}
-		more = fmt.Sprintf(" and %d bytes more", len(s.Data)-len(text))
+		more = fmt.Sprintf(" and %s more", counted(len(s.Data)-len(text), "byte"))
 	}
 	fmt.Fprintf(b, "  %s%s\n", strconv.Quote(string(text)), more)
 }
