@@ -54,6 +54,7 @@ func run(args []string) int {
 }
 
 func rootCmd() *cobra.Command {
+	showVersion := false
 	root := &cobra.Command{
 		Use:   "ringway",
 		Short: "Rings in shared memory, from the shell",
@@ -75,6 +76,9 @@ is 0 for done, 1 for failed, 2 for wrong use.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(c *cobra.Command, args []string) error {
+			if showVersion && len(args) == 0 {
+				return emit([]byte(ourVersion() + "\n"))
+			}
 			if len(args) == 0 {
 				return c.Help()
 			}
@@ -85,6 +89,7 @@ is 0 for done, 1 for failed, 2 for wrong use.`,
 			return usagef("there is no verb %q%s", args[0], hint)
 		},
 	}
+	root.Flags().BoolVar(&showVersion, "version", false, "say which build this is")
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(createCmd(), lsCmd(), statCmd(), sendCmd(), recvCmd(), tailCmd(),
 		checkCmd(), reapCmd(), shutdownCmd(), rmCmd(), demoCmd(), benchCmd(), labCmd())

@@ -55,6 +55,9 @@ func (v *recvVerb) run(name string) (err error) {
 	if err != nil {
 		return err
 	}
+	if nowhere(1) {
+		return errors.New("standard output is closed; open it, or write > /dev/null if the messages are to go nowhere")
+	}
 	stop, err := newStopper("recv", "stopped, but standard output takes nothing; the messages in hand were not released and come again")
 	if err != nil {
 		return err

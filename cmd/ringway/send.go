@@ -66,6 +66,9 @@ func (v *sendVerb) run(name string) (err error) {
 	if err := v.contradictions(); err != nil {
 		return err
 	}
+	if nowhere(0) {
+		return errors.New("standard input is closed; open it, or write < /dev/null if there is nothing to send")
+	}
 	stop, err := newStopper("send", "stopped before it could finish; the message in hand was not sent")
 	if err != nil {
 		return err
