@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,7 @@ import (
 
 // Var is a segment that holds one value of T, shared between processes. Methods other than
 // Close may be called concurrently, in any number of processes; Close waits for none of them. Load, Read and Update
-// work on copies, so T should hold no lock: a copied lock guards nothing, and Update has its own.
+// work on copies, so T may hold no lock (ErrType): a copied lock guards nothing, and Update has its own.
 type Var[T any] struct {
 	segment *Segment
 	version *uint64
@@ -52,7 +53,7 @@ const SeqlockMax = layout.Page
 
 // CreateVar makes a variable of T at path, all zero, with the permission bits perm. Errors
 // are those of [Create], and ErrType if T holds anything that means something in one
-// process only.
+// process only, or a lock.
 func CreateVar[T any](path string, perm fs.FileMode) (*Var[T], error) {
 	spec, err := varSpec[T]()
 	if err != nil {
@@ -100,6 +101,9 @@ func OpenOrCreateVar[T any](path string, perm fs.FileMode) (*Var[T], error) {
 }
 
 func varSpec[T any]() (layout.Spec, error) {
+	if err := holdsLock(reflect.TypeFor[T](), ""); err != nil {
+		return layout.Spec{}, err
+	}
 	elem, err := layout.ElemOf[T]()
 	return layout.VarSpec(elem), err
 }
@@ -139,40 +143,6 @@ func (v *Var[T]) Version() uint64 {
 // Segment returns the segment that the value lies in: Path, Attached, RemoveOnLast, Shutdown.
 // Shutdown ends updates, with ErrClosed for those who try and those who wait; the value stays readable.
 func (v *Var[T]) Segment() *Segment { return v.segment }
-
-// Load returns the value. It takes no lock, never holds up an update, and repeats itself
-// only if one was completed meanwhile; what it returns was the value at some moment of the
-// call. It panics after Close.
-func (v *Var[T]) Load() T {
-	v.open("Load")
-	var out T
-	v.load(bytesOf(&out))
-	return out
-}
-
-// Read calls f with a private copy of the value, as Load returns it. What f does to
-// it stays with f.
-func (v *Var[T]) Read(f func(*T)) {
-	v.open("Read")
-	out := new(T)
-	v.load(bytesOf(out))
-	f(out)
-}
-
-// load copies the current value to dst, and notes that it was looked at.
-func (v *Var[T]) load(dst []byte) {
-	for {
-		at := atomic.LoadUint64(v.version) // acquire: pairs with the store in Update; the copy it names is whole
-		loadWords(dst, v.copies[at%layout.VarCopies])
-		// acquire: behind the loads above, see the comment at the top. Still the same: nobody has written to that copy.
-		if atomic.LoadUint64(v.version) == at {
-			if v.seen.Load() != at {
-				v.seen.Store(at)
-			}
-			return
-		}
-	}
-}
 
 // Update calls f with a private copy of the value and, if f returns nil, makes the copy the
 // value, for everybody at once. An error of f is returned as it is; then, or if f
