@@ -134,7 +134,7 @@ func (c *Cond) signal(n int) (err error) {
 
 // reachable makes sure that the Cond is mapped before it is touched.
 func (c *Cond) reachable() error {
-	if r := last.Load(); r != nil && r.covers(address(c)) {
+	if r := recently(address(c)); r != nil {
 		return nil
 	}
 	_, err := find(address(c), condSize, nil)

@@ -71,7 +71,7 @@ func sound(w uint64) bool {
 // it is not held: ErrNotRecoverable, ErrCorrupt, ErrFault (which is os.ErrClosed if the
 // segment was closed), or errors.ErrUnsupported.
 func (m *Mutex) Lock() error {
-	if r := last.Load(); r != nil && r.covers(address(m)) && m.home.Load() == r.home && m.word.CompareAndSwap(0, r.lock) {
+	if r := recently(address(m)); r != nil && m.home.Load() == r.home && m.word.CompareAndSwap(0, r.lock) {
 		failpoint.Lock(failpoint.MutexTaken)
 		race.Acquire()
 		return nil
@@ -92,7 +92,7 @@ func (m *Mutex) TryLock() error {
 func (m *Mutex) Unlock() error {
 	race.Release()
 	// publishes what was done under the lock. If it has our number it is the file we take it for.
-	if r := last.Load(); r == nil || !r.covers(address(m)) || !m.word.CompareAndSwap(r.lock, 0) {
+	if r := recently(address(m)); r == nil || !m.word.CompareAndSwap(r.lock, 0) {
 		return m.unlockSlow()
 	}
 	return nil
@@ -100,8 +100,8 @@ func (m *Mutex) Unlock() error {
 
 // region finds out who we are in m's memory.
 func (m *Mutex) region() (*region, error) {
-	r := last.Load()
-	if r != nil && r.covers(address(m)) && m.home.Load() == r.home {
+	r := recently(address(m))
+	if r != nil && m.home.Load() == r.home {
 		return r, nil
 	}
 	r, err := find(address(m), mutexSize, &m.home)

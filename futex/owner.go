@@ -26,7 +26,7 @@ const privateHome = 1
 var errUnmapped = fmt.Errorf("%w: nothing is mapped there, its segment was closed: %w", ErrFault, os.ErrClosed)
 
 // region is a part of the address space that has one owner number. Its first fields
-// are written before it is published in a table or in last and never change.
+// are written before it is published in a table or in recent and never change.
 type region struct {
 	begin, size uintptr
 	from        *Attachment // nil: found out by ourselves, see discover
@@ -47,8 +47,45 @@ type identity struct {
 
 func (r *region) covers(at uintptr) bool { return at-r.begin < r.size }
 
-// last is the region that was used last: one load and two comparisons on the busy path.
+// last is the region that was looked up last: one load and two comparisons on the busy path.
 var last atomic.Pointer[region]
+
+// recent is more of them, for who works with several segments in turn, each where the page of the
+// primitive that was used leads to.
+var recent [16]atomic.Pointer[region]
+
+// recently returns a region that covers an address, or nil if there is none at hand.
+func recently(at uintptr) *region {
+	if r := last.Load(); r != nil && r.covers(at) {
+		return r
+	}
+	return before(at)
+}
+
+func before(at uintptr) *region {
+	if r := recent[recentSlot(at)].Load(); r != nil && r.covers(at) {
+		return r
+	}
+	return nil
+}
+
+// recentSlot spreads pages by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4), since
+// mappings begin at multiples of large powers of two.
+func recentSlot(at uintptr) uint64 { return uint64(at>>12) * 0x9e3779b97f4a7c15 >> 60 }
+
+func remember(at uintptr, r *region) {
+	recent[recentSlot(at)].Store(r)
+	last.Store(r)
+}
+
+// forgetRecent makes everybody look into the table again. It comes under the mutex of regions, as does
+// remember, so neither last nor recent outlives what is in the table.
+func forgetRecent() {
+	last.Store(nil)
+	for i := range recent {
+		recent[i].Store(nil)
+	}
+}
 
 // regions is all of them, newest first, replaced as a whole.
 var regions struct {
@@ -104,12 +141,12 @@ func insert(r *region) {
 		}
 	}
 	regions.all = all
-	last.Store(nil)
+	forgetRecent()
 }
 
 func drop(r *region) {
 	regions.all = slices.DeleteFunc(slices.Clone(regions.all), func(o *region) bool { return o == r })
-	last.Store(nil)
+	forgetRecent()
 }
 
 // find returns the region of an address, ready for use. home is the word of the primitive there;
@@ -125,12 +162,12 @@ func find(at, size uintptr, home *atomic.Uint64) (*region, error) {
 			continue
 		}
 		if r.from != nil {
-			return ready(r)
+			return ready(r, at)
 		}
 		// observes: what whoever used it first found out. Other memory may have come to lie at the
 		// same address, and then it is another file's home or none.
 		if home == nil || home.Load() == r.home {
-			last.Store(r)
+			remember(at, r)
 			return r, nil
 		}
 	}
@@ -140,12 +177,12 @@ func find(at, size uintptr, home *atomic.Uint64) (*region, error) {
 	}
 	r.fill()
 	insert(r)
-	last.Store(r)
+	remember(at, r)
 	return r, nil
 }
 
 // ready gives an attached region its identity, on first use.
-func ready(r *region) (*region, error) {
+func ready(r *region, at uintptr) (*region, error) {
 	if r.own == nil {
 		own, err := identify(r.from.file)
 		if err != nil {
@@ -156,7 +193,7 @@ func ready(r *region) (*region, error) {
 		r.fill()
 		insert(r)
 	}
-	last.Store(r)
+	remember(at, r)
 	return r, nil
 }
 

@@ -110,7 +110,7 @@ func forgetUnmapped() {
 	found := func(r *region) bool { return r.from == nil && r.own.file != nil }
 	before := regions.all
 	regions.all = slices.DeleteFunc(slices.Clone(before), found)
-	last.Store(nil)
+	forgetRecent()
 	all, err := mappings()
 	gone := func(own *identity) bool {
 		return err == nil && !slices.ContainsFunc(all, func(m mapping) bool { return m.file == own.mapped })

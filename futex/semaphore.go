@@ -69,8 +69,8 @@ func (s *Semaphore) Post(n int) (err error) {
 // Acquire takes n permits, waiting as long as it takes. Errors as of Mutex.Lock but for the
 // dead: nobody's death is an error here. ErrTooMany if more than MaxHolders living processes use s.
 func (s *Semaphore) Acquire(n int) error {
-	r := last.Load()
-	if r == nil || !r.covers(address(s)) {
+	r := recently(address(s))
+	if r == nil {
 		return s.acquireSlow(context.Background(), n, false)
 	}
 	// observes the last operation: acquires what was published with the permits. If it was ours, this is the
@@ -102,8 +102,8 @@ func (s *Semaphore) TryAcquire(n int) error { return s.acquireSlow(context.Backg
 // Release gives back n permits that this process holds; ErrNotOwner if it holds fewer.
 func (s *Semaphore) Release(n int) error {
 	race.Release()
-	r := last.Load()
-	if r == nil || !r.covers(address(s)) {
+	r := recently(address(s))
+	if r == nil {
 		return s.releaseSlow("release", n, n)
 	}
 	w := semWord(s.word.Load()) // observes the last operation, as in Acquire
@@ -143,8 +143,8 @@ func wanted(what string, n int) error {
 }
 
 func (s *Semaphore) region() (*region, error) {
-	r := last.Load()
-	if r != nil && r.covers(address(s)) && s.home.Load() == r.home {
+	r := recently(address(s))
+	if r != nil && s.home.Load() == r.home {
 		return r, nil
 	}
 	r, err := find(address(s), semaphoreSize, &s.home)
