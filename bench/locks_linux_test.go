@@ -108,12 +108,15 @@ type lockSample struct {
 }
 
 func sampleLock(peer, what, mode string, procs int, d time.Duration) (r lockSample, err error) {
-	f, err := os.CreateTemp(shm.Dir, "ringway-locks-")
+	f, err := os.CreateTemp(shm.Dir, fmt.Sprintf("%s%d-", lockPrefix, os.Getpid()))
 	if err != nil {
 		return r, err
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_SH); err != nil {
+		return r, err
+	}
 	if err := f.Truncate(int64(unsafe.Sizeof(lockBed{}))); err != nil {
 		return r, err
 	}
@@ -195,6 +198,7 @@ func buildLockPeer(b *testing.B) string {
 // that lock, count and unlock, each sample of one beside one of the other. An iteration is one pair of samples. x is
 // POSIX's time as a multiple of ours, so above 1 means that Ringway is faster.
 func BenchmarkLocks(b *testing.B) {
+	removeStale(shm.Dir)
 	peer := buildLockPeer(b)
 	b.Log(Machine())
 	for _, what := range []string{"mutex", "sem"} {

@@ -62,7 +62,7 @@ func threadFaults() int64 {
 
 // lap fills and drains a new ring twice, with a mapping for each side.
 func lap(o *shm.Options) (c lapCost, err error) {
-	dir, err := os.MkdirTemp(shm.Dir, fmt.Sprintf("ringway-bench-%d-", os.Getpid()))
+	dir, err := os.MkdirTemp(shm.Dir, fmt.Sprintf("%s%d-", pairPrefix, os.Getpid()))
 	if err != nil {
 		return c, err
 	}

@@ -101,6 +101,7 @@ type Native struct {
 
 // StartNative starts the program that BuildNative returned.
 func StartNative(path string, cpus [2]int) (*Native, error) {
+	removeStale("/dev/shm")
 	if cpus[0] == cpus[1] {
 		return nil, fmt.Errorf("bench: both sides spin, so they need two different CPUs, not CPU %d twice", cpus[0])
 	}

@@ -25,10 +25,11 @@ type Pair struct {
 	// Patience ends a run whose sides do not finish; 0 means three minutes.
 	Patience time.Duration
 
-	cpus []int
-	dir  string
-	turn turn
-	side []sideProcess
+	cpus  []int
+	dir   string
+	turn  turn
+	claim *os.File // of dir
+	side  []sideProcess
 }
 
 type sideProcess struct {
@@ -78,11 +79,16 @@ func launch(cpus []int, producers, consumers, size int) (*Pair, error) {
 		size = max(size, s.Bytes)
 	}
 	size += controlBytes + streamMax
-	dir, err := os.MkdirTemp("/dev/shm", fmt.Sprintf("ringway-bench-%d-", os.Getpid()))
+	removeStale("/dev/shm")
+	dir, err := os.MkdirTemp("/dev/shm", fmt.Sprintf("%s%d-", pairPrefix, os.Getpid()))
 	if err != nil {
 		return nil, fmt.Errorf("bench: no shared memory directory: %w", err)
 	}
 	p := &Pair{Realtime: true, cpus: cpus[:min(len(cpus), len(sides))], dir: dir, side: make([]sideProcess, len(sides))}
+	if p.claim, err = claimed(dir); err != nil {
+		p.Close()
+		return nil, err
+	}
 	if p.turn, err = openTurn(); err != nil {
 		p.Close()
 		return nil, err
@@ -149,6 +155,9 @@ func (p *Pair) Close() error {
 		}
 	}
 	p.turn.close()
+	if p.claim != nil {
+		defer p.claim.Close()
+	}
 	return os.RemoveAll(p.dir)
 }
 
