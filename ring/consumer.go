@@ -124,7 +124,13 @@ func (c *Consumer[T]) TryPopN(dst []T) (int, error) {
 	c.settle()
 	if uint64(len(dst)) > c.tail-c.head {
 		if err := c.reload(); err != nil {
+			if err == ErrEmpty && c.slip.refused() {
+				c.giveWay(2 * mostPauses)
+			}
 			return 0, err
+		}
+		if c.slip.waiting {
+			c.slip.found(c.tail - c.head)
 		}
 	}
 	n := min(c.tail-c.head, uint64(len(dst)))

@@ -124,20 +124,3 @@ func (e *end) leave() error {
 }
 
 func (e *end) stats() Stats { return statsOf(e.segment) }
-
-// mostPauses bounds how long a refused call gives way: about a microsecond.
-const mostPauses = 32
-
-// giveWay pauses for a moment when a burst of single elements has come up against the other
-// side. Two sides that follow each other slot by slot fight over the same cache lines, and
-// each element costs transfers of several; some slots apart a transfer serves many
-// (temporal slipping: Giacomoni et al., FastForward, 2008). It takes no longer than the burst
-// took, and after a lone element, as in a conversation, nothing. Who never parks pays nothing either.
-func (e *end) giveWay(burst uint64) {
-	if e.spin.fixed < 0 {
-		return
-	}
-	for range min(burst/2, mostPauses) {
-		order.Pause()
-	}
-}

@@ -25,6 +25,7 @@ type spscConsumer struct {
 	held     uint64 // units at head that Peek handed out
 	from     uint64 // head when the last burst of single elements began
 	lent     uint64 // units at head that All yielded and has not released
+	slip     slip   // of batches
 	end
 }
 
