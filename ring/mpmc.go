@@ -47,7 +47,7 @@ type exchange struct {
 	seal      uint64
 	lapShift  uint8  // from a lap's positions to the lap in a slot word
 	lap       uint64 // the difference that a lap makes there
-	since     uint64 // where we were at the last refused call, less what others did since
+	since     uint64 // where we were at the last refused call, plus what others did since
 	hops      int    // of the call that is not refused and not done yet
 	mapped    bool   // the race detector is blind here
 	other     *futex.Event

@@ -141,7 +141,7 @@ func (x *exchange) begin(freed words) {
 	x.start(x.filled)
 	sent := atomic.LoadUint64(x.given.at(x.own)) // observes: an earlier owner's. Believed only if the slot agrees.
 	if next := layout.PositionOf(sent, x.pos) + 1; sent&1 == 1 && int64(next-x.pos) > 0 && x.filled(next) {
-		x.pos = next
+		x.pos, x.since = next, next
 	}
 	// publishes to observers, ahead of what we fill the block with; and to recovery, as in send.
 	atomic.StoreUint64(freed.at(x.own), 2*x.pos)

@@ -95,7 +95,7 @@ func (p *Producer[T]) TryPush(v T) error {
 	if race.Enabled && p.mapped {
 		race.Release()
 	}
-	// release: passes slot t to the consumer; pairs with the acquire in spscConsumer.refresh.
+	// release: passes slot t to the consumer; pairs with the acquire in spscConsumer.found and reload.
 	order.StoreRelease(p.tailWord, t+1)
 	if p.other.Parked() { // observes: Prepare by a consumer, or Alert; its barrier came between
 		return p.published()
@@ -231,7 +231,7 @@ func (p *Producer[T]) Commit() error {
 	if race.Enabled && p.mapped {
 		race.Release()
 	}
-	// release: passes the slot to the consumer; pairs with the acquire in spscConsumer.refresh.
+	// release: passes the slot to the consumer; pairs with the acquire in spscConsumer.found and reload.
 	order.StoreRelease(p.tailWord, t)
 	if p.other.Parked() { // observes: Prepare by a consumer, or Alert; its barrier came between
 		return p.published()

@@ -142,7 +142,7 @@ func (p *spscProducer) publish(tail uint64) error {
 		race.Release()
 	}
 	if p.asym {
-		// release: passes the units to the consumer; pairs with the acquire in spscConsumer.refresh.
+		// release: passes the units to the consumer; pairs with the acquire in spscConsumer.found and reload.
 		order.StoreRelease(p.tailWord, tail)
 	} else {
 		// the same, and a full fence before the look at the parked bit below. Swap, because

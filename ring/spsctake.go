@@ -188,7 +188,7 @@ func (c *spscConsumer) released() {
 
 // look reports whether a refused pop should try again.
 func (c *spscConsumer) look() bool {
-	// acquire, as in refresh, which reads it again; then: observes Shutdown, MarkCorrupt.
+	// acquire, as in found and reload, which read it again; then: observes Shutdown, MarkCorrupt.
 	return atomic.LoadUint64(&c.control.Tail) != c.head || c.control.State.Load() != layout.StateOpen
 }
 
