@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ringway/internal/failpoint"
+	"ringway/layout"
 	"ringway/shm"
 )
 
@@ -41,5 +42,36 @@ func TestSealAgainstFastProducer(t *testing.T) {
 	}
 	if sent == 0 || sent != taken {
 		t.Errorf("%d sent, %d taken", sent, taken)
+	}
+}
+
+// Slots that have no end, and never will because nobody moves, are not gone through again and again: a ring
+// may have many.
+func TestSealOfDamageThatStays(t *testing.T) {
+	const slots = 64
+	for damaged := range uint64(slots) {
+		s := blocksOf(t, slots, 1)
+		exchangeAt(s, slots)
+		g := s.Header().Geometry
+		words, codec := layout.WordsAt(s.Memory(), &g), g.SlotCodec()
+		for i := range damaged { // messages of the lap before the others'
+			words[i] = uint64(codec.Pack(2*i+1, i))
+		}
+		passes := 0
+		failpoint.OnLook = func(where int) {
+			if where == failpoint.LooksForEnd {
+				passes++
+			}
+		}
+		err := s.Shutdown()
+		failpoint.OnLook = nil
+		if damaged == 0 {
+			wantErr(t, "Shutdown", err, nil)
+		} else {
+			wantIs(t, "Shutdown", err, ErrCorrupt)
+		}
+		if passes == 0 || passes > 2 {
+			t.Fatalf("%d damaged slots: gone through %d times", damaged, passes)
+		}
 	}
 }
