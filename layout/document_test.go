@@ -44,7 +44,7 @@ func TestDocument(t *testing.T) {
 			t.Errorf("docs/FORMAT.md does not say what byte %s is", text)
 		}
 	}
-	if text := fmt.Sprintf("| kind | %d SPSC, %d MPMC, %d variable |", SPSC, MPMC, Var); !strings.Contains(doc, text) {
+	if text := fmt.Sprintf("| kind | %d SPSC, %d MPMC, %d variable, %d shared struct |", SPSC, MPMC, Var, Shared); !strings.Contains(doc, text) {
 		t.Errorf("docs/FORMAT.md has no %q", text)
 	}
 	for r := uint32(ReasonPositions); r <= ReasonBlock; r++ {

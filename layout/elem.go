@@ -56,6 +56,9 @@ func describe(b *strings.Builder, t reflect.Type, path string, depth int) error 
 	if depth > maxDepth {
 		return fmt.Errorf("%w: %s is nested more than %d deep", ErrType, path, maxDepth)
 	}
+	if p := t.PkgPath(); p == "sync" || p == "internal/sync" {
+		return fmt.Errorf("%w: %s is a %v, which means something in one process only; package futex has locks for shared memory", ErrType, path, t)
+	}
 	switch k := t.Kind(); k {
 	case reflect.Bool:
 		b.WriteString("bool")

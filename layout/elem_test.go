@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"structs"
+	"sync"
 	"testing"
 	"unsafe"
 )
@@ -163,6 +164,8 @@ func TestElemRefused(t *testing.T) {
 		{reflect.TypeFor[outer](), "layout.outer.Cells[0].Name is a string"},
 		{reflect.TypeFor[[2][3]*byte](), "[2][3]*uint8[0][0] is a ptr"},
 		{reflect.TypeFor[struct{ _ [0]func() }](), "struct { _ [0]func() }._[0] is a func"},
+		{reflect.TypeFor[sync.Mutex](), "sync.Mutex is a sync.Mutex, which means something in one process only; package futex has locks"},
+		{reflect.TypeFor[struct{ In [2]sync.WaitGroup }](), ".In[0] is a sync.WaitGroup"},
 		{reflect.TypeFor[struct{}](), "struct {} has no bytes"},
 		{reflect.TypeFor[[0]int](), "[0]int has no bytes"},
 		{reflect.TypeFor[[MaxElem + 1]byte](), "[1073741825]uint8 has 1073741825 bytes, at most 1073741824 fit in a slot"},

@@ -25,7 +25,7 @@ const (
 type Geometry struct {
 	Spec     Spec   // normal form
 	Stride   uint64 // SPSC fixed: of one slot; MPMC: of one block; SPSC messages: 1
-	Blocks   uint64 // MPMC: slots + seats; variables: VarCopies; else 0
+	Blocks   uint64 // MPMC: slots + seats; variables: VarCopies; shared structs: 1; else 0
 	WordOff  uint64 // MPMC: first slot word; else equal to DataOff
 	SentOff  uint64 // MPMC: the versions at which blocks were last sent; else 0
 	FreedOff uint64 // MPMC: those at which they were last given back; else 0
@@ -41,8 +41,8 @@ func (s Spec) Geometry() (Geometry, error) {
 	if err != nil {
 		return Geometry{}, err
 	}
-	if s.Kind == Var {
-		return s.varGeometry(), nil
+	if !s.Kind.Ring() {
+		return s.valueGeometry(), nil
 	}
 	g := Geometry{Spec: s, Stride: 1, DataSize: uint64(s.Cap)}
 	size := uint64(s.Elem.Size)

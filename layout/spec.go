@@ -15,7 +15,7 @@ var (
 	ErrCorrupt = errors.New("ring is corrupt and stays unusable") // sticky
 )
 
-// Kind says how many producers and consumers a ring serves, or that it is no ring (Var).
+// Kind says how many producers and consumers a ring serves, or that it is no ring (Var, Shared).
 type Kind uint8
 
 const (
@@ -23,7 +23,7 @@ const (
 	MPMC Kind = 2 // any number of both
 )
 
-// String returns "spsc", "mpmc" or "var", or the number of another kind.
+// String returns "spsc", "mpmc", "var" or "shared", or the number of another kind.
 func (k Kind) String() string {
 	switch k {
 	case SPSC:
@@ -32,6 +32,8 @@ func (k Kind) String() string {
 		return "mpmc"
 	case Var:
 		return "var"
+	case Shared:
+		return "shared"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -113,8 +115,8 @@ func (s Spec) Normal() (Spec, error) {
 	bad := func(format string, args ...any) (Spec, error) {
 		return Spec{}, fmt.Errorf("%w: %s", ErrSpec, fmt.Sprintf(format, args...))
 	}
-	if s.Kind == Var {
-		return s.normalVar()
+	if s.Kind == Var || s.Kind == Shared {
+		return s.normalValue()
 	}
 	if !s.Kind.Ring() {
 		return bad("kind must be spsc or mpmc, not %v", s.Kind)
@@ -203,7 +205,7 @@ func (s Spec) FileSize() (int64, error) {
 func (s Spec) String() string {
 	slots, bytes := counted(s.Cap, "slot"), counted(int(s.Elem.Size), "byte")
 	switch {
-	case s.Kind == Var:
+	case s.Kind == Var || s.Kind == Shared:
 		return fmt.Sprintf("%v, one value of %s", s.Kind, bytes)
 	case s.Kind == SPSC && s.Payload == Message:
 		return fmt.Sprintf("%v messages, %s", s.Kind, counted(s.Cap, "byte"))

@@ -9,15 +9,16 @@ import (
 )
 
 var (
-	elem8  = Elem{Size: 8, Align: 8, Hash: 1}
-	spscF  = Spec{Kind: SPSC, Payload: Fixed, Cap: 8, Elem: elem8, Seats: 2, Fence: Full}
-	spscM  = Spec{Kind: SPSC, Payload: Message, Cap: 256, Seats: 2, Fence: Full}
-	mpmcF  = Spec{Kind: MPMC, Payload: Fixed, Cap: 4, Elem: elem8, Seats: 2, Fence: Full}
-	mpmcM  = Spec{Kind: MPMC, Payload: Message, Cap: 4, Elem: Elem{Size: 100}, Seats: 2, Fence: Full}
-	all4   = []Spec{spscF, spscM, mpmcF, mpmcM}
-	varF   = Spec{Kind: Var, Payload: Fixed, Cap: 1, Elem: elem8, Seats: 2, Fence: Full}
-	all5   = append([]Spec{varF}, all4...)
-	maxInt = math.MaxInt
+	elem8   = Elem{Size: 8, Align: 8, Hash: 1}
+	spscF   = Spec{Kind: SPSC, Payload: Fixed, Cap: 8, Elem: elem8, Seats: 2, Fence: Full}
+	spscM   = Spec{Kind: SPSC, Payload: Message, Cap: 256, Seats: 2, Fence: Full}
+	mpmcF   = Spec{Kind: MPMC, Payload: Fixed, Cap: 4, Elem: elem8, Seats: 2, Fence: Full}
+	mpmcM   = Spec{Kind: MPMC, Payload: Message, Cap: 4, Elem: Elem{Size: 100}, Seats: 2, Fence: Full}
+	all4    = []Spec{spscF, spscM, mpmcF, mpmcM}
+	varF    = Spec{Kind: Var, Payload: Fixed, Cap: 1, Elem: elem8, Seats: 2, Fence: Full}
+	sharedF = Spec{Kind: Shared, Payload: Fixed, Cap: 1, Elem: elem8, Seats: 2, Fence: Full}
+	all6    = append([]Spec{varF, sharedF}, all4...)
+	maxInt  = math.MaxInt
 )
 
 // with returns s changed by f.
@@ -41,6 +42,7 @@ func TestNormal(t *testing.T) {
 		{"pack", with(mpmcF, func(s *Spec) { s.Pack = 65536 }), with(mpmcF, func(s *Spec) { s.Pack = 65536 })},
 		{"one slot", with(spscF, func(s *Spec) { s.Cap = 1 }), with(spscF, func(s *Spec) { s.Cap, s.Pack = 1, 1 })},
 		{"variable", VarSpec(elem8), with(varF, func(s *Spec) { s.Seats, s.Pack = 64, 1 })},
+		{"shared struct", SharedSpec(elem8), with(sharedF, func(s *Spec) { s.Seats, s.Pack = 64, 1 })},
 		{"fence auto stays open", with(spscF, func(s *Spec) { s.Fence = Auto }), with(spscF, func(s *Spec) { s.Fence, s.Pack = Auto, 1 })},
 	} {
 		got, err := c.give.Normal()
@@ -95,6 +97,9 @@ func TestSpecRefused(t *testing.T) {
 		{"a variable holds 1 value, not 0", with(varF, func(s *Spec) { s.Cap = 0 })},
 		{"pack needs an mpmc ring of fixed elements", with(varF, func(s *Spec) { s.Pack = 2 })},
 		{"the fence of a variable must be auto or full, not asymmetric", with(varF, func(s *Spec) { s.Fence = Asymmetric })},
+		{"a shared struct holds one fixed value, no messages", with(sharedF, func(s *Spec) { s.Payload = Message })},
+		{"a shared struct holds 1 value, not 2", with(sharedF, func(s *Spec) { s.Cap = 2 })},
+		{"the fence of a shared struct must be auto or full, not asymmetric", with(sharedF, func(s *Spec) { s.Fence = Asymmetric })},
 		{"seats must be 2 to 1024, not 1", with(varF, func(s *Spec) { s.Seats = 1 })},
 		{"element size must be 1 to 1073741824 bytes, not 0", with(varF, func(s *Spec) { s.Elem.Size = 0 })},
 		{"element size must be 1 to 1073741824 bytes, not 1073741825", with(varF, func(s *Spec) { s.Elem.Size = 1<<30 + 1 })},
@@ -147,6 +152,9 @@ func TestFileSize(t *testing.T) {
 		{"variable, two copies fill a page", with(varF, func(s *Spec) { s.Elem = big(2048) }), 3*4096 + 4096},
 		{"variable, one byte more", with(varF, func(s *Spec) { s.Elem = big(2049) }), 3*4096 + 2*4096}, // two of 2176
 		{"variable, largest", with(varF, func(s *Spec) { s.Elem = big(1 << 30) }), 3*4096 + 2<<30},
+
+		{"shared struct fills a page", with(sharedF, func(s *Spec) { s.Elem = big(4096) }), 3*4096 + 4096},
+		{"shared struct, one byte more", with(sharedF, func(s *Spec) { s.Elem = big(4097) }), 3*4096 + 2*4096},
 
 		{"just below a tebibyte", with(spscF, func(s *Spec) { s.Cap, s.Elem = 1<<10, big(1<<30-4096) }), 3*4096 + (1<<30-4096)<<10},
 		{"data alone is a tebibyte", with(spscF, func(s *Spec) { s.Cap, s.Elem = 1<<10, big(1<<30) }), 0},
@@ -271,6 +279,8 @@ func TestStrings(t *testing.T) {
 		"mpmc messages, 4 slots of up to 100 bytes":    mpmcM,
 		"var, one value of 8 bytes":                    varF,
 		"var":                                          Var,
+		"shared, one value of 8 bytes":                 sharedF,
+		"shared":                                       Shared,
 		"kind(7) fixed, 8 slots of 8 bytes":            with(spscF, func(s *Spec) { s.Kind = 7 }),
 		"spsc":                                         SPSC,
 		"fixed":                                        Fixed,

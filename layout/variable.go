@@ -16,8 +16,8 @@ func VarSpec(elem Elem) Spec { return Spec{Kind: Var, Payload: Fixed, Cap: 1, El
 // Ring reports whether segments of this kind hold a ring.
 func (k Kind) Ring() bool { return k == SPSC || k == MPMC }
 
-// normalVar is Normal for a variable.
-func (s Spec) normalVar() (Spec, error) {
+// normalValue is Normal for what holds one value: a variable or a shared struct.
+func (s Spec) normalValue() (Spec, error) {
 	bad := func(format string, args ...any) (Spec, error) {
 		return Spec{}, fmt.Errorf("%w: %s", ErrSpec, fmt.Sprintf(format, args...))
 	}
@@ -28,17 +28,18 @@ func (s Spec) normalVar() (Spec, error) {
 		s.Pack = 1
 	}
 	if s.Fence == Auto {
-		s.Fence = Full // an update is rare and locked, so there is nothing to save
+		s.Fence = Full // an update is rare and locked, so there is nothing to save; in a struct nobody needs it
 	}
+	what := s.Kind.Noun()
 	switch a := s.Elem.Align; {
 	case s.Payload != Fixed:
-		return bad("a variable holds one fixed value, no messages")
+		return bad("%s holds one fixed value, no messages", what)
 	case s.Cap != 1:
-		return bad("a variable holds 1 value, not %d", s.Cap)
+		return bad("%s holds 1 value, not %d", what, s.Cap)
 	case s.Pack != 1:
 		return bad("pack needs an mpmc ring of fixed elements")
 	case s.Fence != Full:
-		return bad("the fence of a variable must be auto or full, not %v", s.Fence)
+		return bad("the fence of %s must be auto or full, not %v", what, s.Fence)
 	case s.Seats < 2 || s.Seats > MaxSeats:
 		return bad("seats must be 2 to %d, not %d", MaxSeats, s.Seats)
 	case s.Elem.Size == 0 || s.Elem.Size > MaxElem:
@@ -49,12 +50,16 @@ func (s Spec) normalVar() (Spec, error) {
 	return s, nil
 }
 
-// varGeometry derives the layout of a variable from its normal spec. Each copy begins on
+// valueGeometry derives the layout of a variable or a shared struct from its normal spec. Each copy begins on
 // a line of its own, so there is room to read its last bytes as a word.
-func (s Spec) varGeometry() Geometry {
+func (s Spec) valueGeometry() Geometry {
+	copies := uint64(VarCopies)
+	if s.Kind == Shared {
+		copies = 1 // used in place
+	}
 	data := alignUp(SeatOff+uint64(s.Seats)*Line, Page)
-	g := Geometry{Spec: s, Stride: alignUp(uint64(s.Elem.Size), Line), Blocks: VarCopies, WordOff: data, DataOff: data}
-	g.DataSize = VarCopies * g.Stride // at most 2 * 2^30
+	g := Geometry{Spec: s, Stride: alignUp(uint64(s.Elem.Size), Line), Blocks: copies, WordOff: data, DataOff: data}
+	g.DataSize = copies * g.Stride // at most 2 * 2^30
 	g.FileSize = int64(alignUp(data+g.DataSize, Page))
 	return g
 }

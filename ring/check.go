@@ -63,6 +63,8 @@ func findingsWithin(s *shm.Segment, patience time.Duration) ([]Finding, error) {
 	switch {
 	case spec.Kind == layout.Var:
 		k.good("value", "%d bytes, version %d", spec.Elem.Size, k.tail())
+	case spec.Kind == layout.Shared:
+		k.good("value", "%d bytes, in place", spec.Elem.Size)
 	case spec.Kind == layout.MPMC:
 		k.exchanges()
 	case spec.Payload == layout.Message:

@@ -36,7 +36,11 @@ func (e *end) sit(s *shm.Segment, role layout.Role, payload layout.Payload, o *O
 	}
 	spec := s.Spec()
 	if !spec.Kind.Ring() {
-		return fmt.Errorf("%s: %w: it is a variable (%v), no ring; use shm.OpenVar", s.Path(), ErrKind, spec)
+		open := "OpenVar"
+		if spec.Kind == layout.Shared {
+			open = "OpenShared"
+		}
+		return fmt.Errorf("%s: %w: it is %s (%v), no ring; use shm.%s", s.Path(), ErrKind, spec.Kind.Noun(), spec, open)
 	}
 	if spec.Payload != payload {
 		return fmt.Errorf("%s: %w: it is a ring of %v, this end serves %v", s.Path(), ErrKind, plural(spec.Payload), plural(payload))

@@ -59,7 +59,7 @@ const (
 
 func lastSeen(s *shm.Segment, n int) (Seen, error) {
 	if !s.Spec().Kind.Ring() {
-		return Seen{}, fmt.Errorf("%s: %w: it is a variable, which keeps no messages", s.Path(), ErrKind)
+		return Seen{}, fmt.Errorf("%s: %w: it is %s, which keeps no messages", s.Path(), ErrKind, s.Spec().Kind.Noun())
 	}
 	if n < 1 {
 		return Seen{}, nil

@@ -177,8 +177,8 @@ func (e *end) outslept(token uint32) error {
 
 func statsOf(s *shm.Segment) Stats {
 	c := s.Control()
-	if s.Spec().Kind == layout.Var {
-		return Stats{Tail: loadPosition(&c.Tail), Cap: 1} // its version; nothing waits in it
+	if !s.Spec().Kind.Ring() {
+		return Stats{Tail: loadPosition(&c.Tail), Cap: 1} // a variable's version; nothing waits in it
 	}
 	st := Stats{
 		Head:   loadPosition(&c.Head), // before tail, so that tail is not behind it

@@ -1,4 +1,4 @@
-// Package shm makes and maps segments: files that hold exactly one ring, or one variable.
+// Package shm makes and maps segments: files that hold exactly one ring, one variable or one shared struct.
 //
 // # Overview
 //

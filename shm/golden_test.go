@@ -15,6 +15,7 @@ import (
 	"time"
 	"unsafe"
 
+	"ringway/futex"
 	"ringway/internal/order"
 	"ringway/layout"
 	"ringway/ring"
@@ -39,6 +40,14 @@ type goldenTick struct {
 	Size  uint32
 	Side  uint8
 	_     [3]uint8
+}
+
+// goldenShared is the shared struct of the golden files.
+type goldenShared struct {
+	Mutex futex.Mutex
+	Cond  futex.Cond
+	Free  futex.Semaphore
+	Tick  goldenTick
 }
 
 func tickAt(i int) goldenTick {
@@ -76,6 +85,11 @@ func goldens(t *testing.T) []golden {
 	blocks := layout.Spec{Kind: layout.MPMC, Payload: layout.Message, Cap: 4, Elem: layout.Elem{Size: 100}, Seats: 2, Fence: layout.Full}
 	variable := layout.VarSpec(packed.Elem)
 	variable.Seats = 2
+	shared, err := shm.SharedSpec[goldenShared]()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared.Seats = 2
 	return []golden{
 		{name: "spsc-fixed", spec: fixed(layout.SPSC, layout.Full), from: 14, to: 19},
 		{name: "spsc-fixed-wrap", spec: fixed(layout.SPSC, layout.Asymmetric), start: ^uint64(0) - 15, from: 14, to: 20},
@@ -85,6 +99,7 @@ func goldens(t *testing.T) []golden {
 		{name: "mpmc-fixed", spec: packed},
 		{name: "mpmc-message", spec: blocks},
 		{name: "var", spec: variable, from: 4, to: 5},
+		{name: "shared", spec: shared, from: 4, to: 5},
 	}
 }
 
@@ -160,6 +175,14 @@ func (g golden) run(t *testing.T, seg *shm.Segment) {
 		if err := v.Close(); err != nil {
 			t.Fatal(err)
 		}
+		return
+	}
+	if g.spec.Kind == layout.Shared {
+		at, err := shm.At[goldenShared](seg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at.Tick = tickAt(g.from)
 		return
 	}
 	if g.spec.Payload == layout.Fixed {
@@ -264,7 +287,7 @@ func TestGoldenRead(t *testing.T) {
 				t.Errorf("origin %+v, want %+v", got, goldenOrigin)
 			}
 			control := seg.Control()
-			if tail := atomic.LoadUint64(&control.Tail); tail-g.start == 0 != (g.to == 0) {
+			if tail := atomic.LoadUint64(&control.Tail); g.spec.Kind != layout.Shared && tail-g.start == 0 != (g.to == 0) {
 				t.Errorf("tail %d, start %d", tail, g.start)
 			}
 			if g.spec.Kind == layout.MPMC {
@@ -288,6 +311,17 @@ func (g golden) read(t *testing.T, seg *shm.Segment) {
 		if got := v.Load(); got != tickAt(g.from) || v.Version() != uint64(g.to) {
 			t.Errorf("value %+v of version %d", got, v.Version())
 		}
+		return
+	}
+	if g.spec.Kind == layout.Shared {
+		at, err := shm.At[goldenShared](seg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at.Tick != tickAt(g.from) {
+			t.Errorf("struct %+v", at.Tick)
+		}
+		checkErr(t, errors.Join(at.Mutex.Lock(), at.Mutex.Unlock(), at.Free.Post(1), at.Free.Acquire(1)))
 		return
 	}
 	end := ring.ErrEmpty

@@ -66,7 +66,7 @@ func (s *Segment) takeOne(role layout.Role, name string) (seat *Seat, unsure int
 		return nil, unsure, fmt.Errorf("take a seat in %s: it was opened read-only", s.path)
 	}
 	if k := s.Spec().Kind; !k.Ring() {
-		return nil, unsure, fmt.Errorf("take a seat in %s: %w: it is a variable, which has none", s.path, ErrKind)
+		return nil, unsure, fmt.Errorf("take a seat in %s: %w: it is %s, which has none", s.path, ErrKind, k.Noun())
 	}
 	table := layout.SeatsAt(s.mem, s.Spec().Seats)
 	first, last := 0, len(table)-1

@@ -201,6 +201,7 @@ func (s *Segment) Events() (notEmpty, notFull *futex.Event) { return events(s.Co
 // Shutdown ends the ring for everybody: producers get ErrClosed, consumers drain
 // what was committed and then get ErrClosed too. Exactly the messages whose push
 // returned nil are delivered. It is idempotent; on a corrupt ring it only wakes everybody.
+// A shared struct has no end (ErrKind).
 func (s *Segment) Shutdown() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -209,6 +210,9 @@ func (s *Segment) Shutdown() error {
 	}
 	if s.readOnly {
 		return fmt.Errorf("shut down %s: opened read-only", s.path)
+	}
+	if k := s.Spec().Kind; k == layout.Shared {
+		return fmt.Errorf("shut down %s: %w: it is %s, whose end is for its programs to agree on; remove it if nobody needs it", s.path, ErrKind, k.Noun())
 	}
 	c := s.Control()
 	// publishes: no further pushes. Observed by both sides on their slow paths.
@@ -235,7 +239,7 @@ func (s *Segment) seal() error {
 		_, err := s.Sealed()
 		return err
 	}
-	return nil // a variable has no end to agree on
+	return nil // a variable or a struct has no end to agree on
 }
 
 // SealSlots finishes the shutdown of an MPMC ring that somebody began, for ring

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"reflect"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -34,7 +35,8 @@ import (
 
 // Var is a segment that holds one value of T, shared between processes. Methods other than
 // Close may be called concurrently, in any number of processes; Close waits for none of them. Load, Read and Update
-// work on copies, so T may hold no lock (ErrType): a copied lock guards nothing, and Update has its own.
+// work on copies, so T may hold no lock (ErrType): a copied lock guards nothing, and Update has its own. A
+// struct with locks is for [Shared].
 type Var[T any] struct {
 	segment *Segment
 	version *uint64
@@ -77,7 +79,7 @@ func OpenVar[T any](path string) (*Var[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := holds(s, spec.Elem); err != nil {
+	if err := s.holds(spec); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return newVar[T](s), nil
@@ -108,12 +110,17 @@ func varSpec[T any]() (layout.Spec, error) {
 	return layout.VarSpec(elem), err
 }
 
-// holds says why s is no variable of an element.
-func holds(s *Segment, want layout.Elem) error {
-	have := s.Spec()
+// holds says why s is not what want says: a variable or a shared struct of one type.
+func (s *Segment) holds(spec layout.Spec) error {
+	have, want := s.Spec(), spec.Elem
 	switch {
-	case have.Kind != layout.Var:
-		return fmt.Errorf("open %s: %w: it is a ring (%v), no variable; use package ring, or another name", s.path, ErrKind, have)
+	case have.Kind != spec.Kind:
+		use := map[layout.Kind]string{layout.Var: "OpenVar", layout.Shared: "OpenShared"}[have.Kind]
+		if use == "" {
+			use = "package ring"
+		}
+		_, noun, _ := strings.Cut(spec.Kind.Noun(), " ")
+		return fmt.Errorf("open %s: %w: it is %s (%v), no %s; use %s, or another name", s.path, ErrKind, have.Kind.Noun(), have, noun, use)
 	case have.Elem != want:
 		return fmt.Errorf("open %s: %w: it holds %d bytes of type %016x, T has %d of type %016x; use the type it was made with, or another name",
 			s.path, ErrType, have.Elem.Size, have.Elem.Hash, want.Size, want.Hash)

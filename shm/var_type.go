@@ -18,9 +18,9 @@ var lockTypes = []reflect.Type{
 func holdsLock(t reflect.Type, field string) error {
 	if slices.Contains(lockTypes, t) {
 		if field == "" {
-			return fmt.Errorf("%w: it is a %v, and a variable is read and updated as a copy, where a lock guards nothing; Update has a lock of its own", ErrType, t)
+			return fmt.Errorf("%w: it is a %v, and a variable is read and updated as a copy, where a lock guards nothing; Update has a lock of its own, and CreateShared is for structs with locks", ErrType, t)
 		}
-		return fmt.Errorf("%w: its field %s is a %v, and a variable is read and updated as a copy, where a lock guards nothing; leave it out, Update has a lock of its own", ErrType, field, t)
+		return fmt.Errorf("%w: its field %s is a %v, and a variable is read and updated as a copy, where a lock guards nothing; leave it out, Update has a lock of its own, or use CreateShared", ErrType, field, t)
 	}
 	switch t.Kind() {
 	case reflect.Array:

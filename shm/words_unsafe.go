@@ -30,6 +30,13 @@ func mutexAt(c *layout.Control) *futex.Mutex { return (*futex.Mutex)(unsafe.Poin
 // It fits the line; an array of negative length is an error.
 var _ [layout.Line - unsafe.Sizeof(futex.Mutex{})]byte
 
+// valueAt views a shared struct, which layout places at a page's begin.
+func valueAt[T any](mem []byte, at uint64) *T {
+	b := mem[at:]
+	_ = b[unsafe.Sizeof(*new(T))-1] // it lies inside, or this panics
+	return (*T)(unsafe.Pointer(&b[0]))
+}
+
 // touch makes every page present without changing a byte, whoever writes there meanwhile.
 func touch(mem []byte, write bool) {
 	for at := 0; at < len(mem); at += layout.Page {

@@ -122,8 +122,11 @@ func unitOf(s layout.Spec) string {
 	if s.Kind == layout.SPSC && s.Payload == layout.Message {
 		return "bytes"
 	}
-	if s.Kind == layout.Var {
+	switch s.Kind {
+	case layout.Var:
 		return "updates"
+	case layout.Shared:
+		return "values"
 	}
 	return "slots"
 }

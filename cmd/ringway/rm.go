@@ -17,8 +17,8 @@ func rmCmd() *cobra.Command {
 		Short: "Remove a ring's file",
 		Long: `Rm removes a ring's file. Who has the ring open goes on with it, but nobody finds
 it any more; therefore rm refuses, and names them, while seats have living owners.
-It refuses anything that does not begin like a ring; a damaged ring it removes. A variable it
-refuses to remove while anybody has it open.
+It refuses anything that does not begin like a ring; a damaged ring it removes. A variable
+or a shared struct it refuses to remove while anybody has it open.
 
 With --when-unused it is marked instead: the last program that has it open removes it when it
 closes it, or whoever looks for it next if that one is killed. Unused, it is removed at once.`,

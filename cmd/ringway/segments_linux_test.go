@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"ringway/futex"
 	"ringway/shm"
 )
 
@@ -55,6 +56,42 @@ func TestVariable(t *testing.T) {
 		t.Fatal(err)
 	}
 	call(t, "", "stat", path).want(t, "stat afterwards", exitFailed, "there is no such ring")
+}
+
+// A shared struct is shown as one, by its users, and has no messages, no updates and no end.
+func TestSharedStruct(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "s")
+	s, err := shm.CreateShared[struct{ M futex.Mutex }](path, 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	call(t, "", "ls", dir).ok(t, "ls").matches(t, "ls", `(?m)^`+path+` +shared +fixed +1 value +- +open +0 +0 `)
+	stat := call(t, "", "stat", path).ok(t, "stat")
+	for _, line := range []string{`shared struct +` + path, `spec +shared, one value of 32 bytes`, `state +open`, `users +1 attached`, `ringway.test +` + fmt.Sprint(os.Getpid()) + ` +alive +20`} {
+		stat.matches(t, "stat", `(?m)^`+line)
+	}
+	for _, word := range []string{"updates", "depth", "seats"} {
+		if strings.Contains(stat.stdout, word) {
+			t.Errorf("stat shows %s: %s", word, stat.stdout)
+		}
+	}
+	facts := decode[map[string]any](t, call(t, "", "stat", path, "--json").ok(t, "stat --json").stdout)[0]
+	if _, updates := facts["updates"]; updates || facts["kind"] != "shared" || facts["unit"] != "values" || facts["attached"] != 1.0 {
+		t.Errorf("stat --json: %v", facts)
+	}
+	call(t, "", "check", path).ok(t, "check").matches(t, "check", `(?m)^value +ok +32 bytes, in place$`)
+	for _, verb := range []string{"send", "recv", "tail"} {
+		call(t, "x\n", verb, path).want(t, verb, exitFailed, "wrong kind of ring: it is a shared struct")
+	}
+	call(t, "", "shutdown", path).want(t, "shutdown", exitFailed, "wrong kind of ring: it is a shared struct, whose end")
+	call(t, "", "reap", path).ok(t, "reap")
+	call(t, "", "rm", path).want(t, "rm", exitFailed, "is in use by ")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	call(t, "", "rm", path).ok(t, "rm")
 }
 
 // Every verb takes the name of a System V segment.

@@ -36,7 +36,7 @@ found out yet whether a dead owner's exchange happened.
 
 Users are the programs that have it open for writing, whether they have a seat or not,
 since when and, in System V shared memory, nattch, which counts readers too. Of a
-variable, stat shows how often it was updated.`,
+variable, stat shows how often it was updated; of a shared struct, its users.`,
 		Example: `  ringway stat ticks
   ringway stat ticks --watch 1s
   ringway stat ticks --json | jq .depth`,
@@ -189,7 +189,7 @@ func statFactsOf(info ring.Info) statFacts {
 	if n := info.Users.Nattch - 1; n >= 0 { // without our own look
 		f.Nattch = &n
 	}
-	if !info.Spec.Kind.Ring() {
+	if info.Spec.Kind == layout.Var {
 		f.Updates = &info.Stats.Tail
 	}
 	return f
@@ -210,10 +210,7 @@ func seatState(s ring.SeatInfo) string {
 // block is stat's output for people.
 func (f statFacts) block() []byte {
 	head := table(func(w *tabwriter.Writer) {
-		what := "ring"
-		if f.Updates != nil {
-			what = "variable"
-		}
+		_, what, _ := strings.Cut(f.spec.Kind.Noun(), " ")
 		fmt.Fprintf(w, "%s\t%s\n", what, printable(f.Path))
 		fmt.Fprintf(w, "spec\t%s\n", f.text())
 		fmt.Fprintf(w, "file\t%d bytes (%s), format %s, made %s by pid %d, uid %d\n",
@@ -225,6 +222,8 @@ func (f statFacts) block() []byte {
 			if f.In != nil {
 				fmt.Fprintf(w, "rate\t%s\n", f.rate(*f.In))
 			}
+		}
+		if !f.spec.Kind.Ring() {
 			return
 		}
 		fmt.Fprintf(w, "depth\t%d of %s (%s)\n", f.Depth, counted(f.Cap, strings.TrimSuffix(f.Unit, "s")), percent(f.Depth, f.Cap))
@@ -237,7 +236,7 @@ func (f statFacts) block() []byte {
 			f.Parks, f.Wakes, f.Rescues, f.Reaped, f.Redelivered)
 	})
 	switch {
-	case f.Updates != nil:
+	case !f.spec.Kind.Ring():
 		return append(head, f.userTable()...)
 	case len(f.Seats) == 0:
 		return append(append(head, "seats      none taken\n"...), f.userTable()...)
