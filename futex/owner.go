@@ -115,8 +115,13 @@ func Attach(mem []byte, f *os.File) *Attachment {
 
 // Detach ends an attachment. Call it after mem was unmapped and not before: what this
 // process still holds there passes to others as from a dead owner, which must not be able to
-// store. It is idempotent.
-func (a *Attachment) Detach() error {
+// store. It is idempotent. If other goroutines may map files meanwhile, use DetachBy: one could come to
+// lie where mem was, and be taken for it.
+func (a *Attachment) Detach() error { return a.DetachBy(func() error { return nil }) }
+
+// DetachBy calls unmap, which unmaps mem, and ends the attachment, as one step for all who look up a lock
+// meanwhile. unmap must use no lock of this package. The error joins unmap's and Detach's.
+func (a *Attachment) DetachBy(unmap func() error) error {
 	regions.Lock()
 	defer regions.Unlock()
 	for _, r := range regions.all {
@@ -124,12 +129,13 @@ func (a *Attachment) Detach() error {
 			drop(r)
 		}
 	}
+	err := unmap()
 	own := a.own
 	a.own, a.file = nil, nil
 	if own == nil {
-		return nil
+		return err
 	}
-	return own.close()
+	return errors.Join(err, own.close())
 }
 
 // insert publishes r in place of whatever lay there before.

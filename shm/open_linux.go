@@ -197,16 +197,14 @@ func (s *Segment) unmap() error {
 	m := mmap.MMap(s.mem)
 	forgetMapping(address(m))
 	s.mem = nil
-	var err error
+	unmap := m.Unmap
 	if s.sysv != nil {
-		err = unix.SysvShmDetach(m)
-	} else {
-		err = m.Unmap()
+		unmap = func() error { return unix.SysvShmDetach(m) }
 	}
-	if s.owner != nil {
-		err = errors.Join(err, s.owner.Detach()) // after the mapping: what we hold passes to others
+	if s.owner == nil {
+		return unmap()
 	}
-	return err
+	return s.owner.DetachBy(unmap) // after the mapping what we hold passes to others
 }
 
 // release leaves, unmaps and drops the other locks last: a seat's lock that is free means that
