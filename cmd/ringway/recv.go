@@ -56,7 +56,7 @@ func (v *recvVerb) run(name string) (err error) {
 		return err
 	}
 	if nowhere(1) {
-		return errors.New("standard output is closed; open it, or write > /dev/null if the messages are to go nowhere")
+		return errors.New("standard output is closed, or is /dev/null opened for reading as well, which cannot be told apart; open it, or write > /dev/null if the messages are to go nowhere")
 	}
 	stop, err := newStopper("recv", "stopped, but standard output takes nothing; the messages in hand were not released and come again")
 	if err != nil {

@@ -67,7 +67,7 @@ func (v *sendVerb) run(name string) (err error) {
 		return err
 	}
 	if nowhere(0) {
-		return errors.New("standard input is closed; open it, or write < /dev/null if there is nothing to send")
+		return errors.New("standard input is closed, or is /dev/null opened for writing as well, which cannot be told apart; open it, or write < /dev/null if there is nothing to send")
 	}
 	stop, err := newStopper("send", "stopped before it could finish; the message in hand was not sent")
 	if err != nil {

@@ -22,7 +22,8 @@ func version(info *debug.BuildInfo) string {
 	for _, s := range info.Settings {
 		set[s.Key] = s.Value
 	}
-	if revision := set["vcs.revision"]; revision != "" && !strings.Contains(module, revision) {
+	// A pseudo-version has the first 12 digits of it, and says +dirty.
+	if revision := set["vcs.revision"]; revision != "" && !strings.Contains(module, revision[:min(12, len(revision))]) {
 		text += ", revision " + revision
 		if at := set["vcs.time"]; at != "" {
 			text += " of " + at
