@@ -87,7 +87,7 @@ func (s *Segment) pin() error {
 	limit := "unknown"
 	var r unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &r) == nil {
-		limit = mebibytes(r.Cur)
+		limit = fmt.Sprintf("%d KiB", r.Cur>>10) // often 64 KiB
 		if r.Cur == unix.RLIM_INFINITY {
 			limit = "unlimited"
 		}
