@@ -49,7 +49,7 @@ var busyPaths = []struct {
 var inlined = regexp.MustCompile(`\]\)\.(TryPush|TryPop|Commit|Release)$|\)\.publish$`)
 
 // payloadLine matches the source lines that read or write a slot or a record.
-var payloadLine = regexp.MustCompile(`\*\w+\.slots\.at\(|slots\.put\(|\*to = \*v|x\[0\], x\[1\]|unsafe\.Add\(a, i\)|copy\(|deposit\(|storeWord\(|append\(dst`)
+var payloadLine = regexp.MustCompile(`\*\w+\.slots\.at\(|slots\.put\(|\*to = \*v|unsafe\.Pointer\(to\), i\)|copy\(|deposit\(|storeWord\(|append\(dst`)
 
 func checkCodegen(t *testing.T, arch, tags string) {
 	bin := filepath.Join(t.TempDir(), "probe")

@@ -45,14 +45,8 @@ func store[T any](to, v *T) {
 		*to = *v
 		return
 	}
-	a, b := unsafe.Pointer(to), unsafe.Pointer(v)
-	i := uintptr(0)
-	for ; i+32 <= unsafe.Sizeof(t); i += 32 {
-		x, y := (*[4]uint64)(unsafe.Add(a, i)), (*[4]uint64)(unsafe.Add(b, i))
-		x[0], x[1], x[2], x[3] = y[0], y[1], y[2], y[3]
-	}
-	for ; i < unsafe.Sizeof(t); i += 8 {
-		*(*uint64)(unsafe.Add(a, i)) = *(*uint64)(unsafe.Add(b, i))
+	for i := uintptr(0); i < unsafe.Sizeof(t); i += 8 { // plain enough to be inlined
+		*(*uint64)(unsafe.Add(unsafe.Pointer(to), i)) = *(*uint64)(unsafe.Add(unsafe.Pointer(v), i))
 	}
 }
 
