@@ -124,8 +124,8 @@ func (c *Consumer[T]) TryPopN(dst []T) (int, error) {
 	c.settle()
 	if uint64(len(dst)) > c.tail-c.head {
 		if err := c.reload(); err != nil {
-			if err == ErrEmpty && c.slip.refused() {
-				c.giveWay(2 * mostPauses)
+			if err == ErrEmpty {
+				c.giveWay()
 			}
 			return 0, err
 		}
@@ -137,6 +137,7 @@ func (c *Consumer[T]) TryPopN(dst []T) (int, error) {
 	k := copy(dst, c.slots.run(c.head, n))
 	copy(dst[k:], c.slots.run(c.head+uint64(k), n-uint64(k)))
 	c.publish(c.head + n)
+	c.batched += n
 	c.from = c.head // a batch is no burst of single elements
 	return int(n), nil
 }

@@ -26,6 +26,7 @@ type end struct {
 	mapped  bool  // the race detector is blind here
 	err     error // sticky: closed or corrupt
 	spin    spin
+	long    trial   // of long pauses
 	x       *blocks // on an MPMC ring
 }
 

@@ -7,19 +7,49 @@ package ring
 
 import "ringway/internal/order"
 
-// mostPauses bounds how long a refused call gives way: about a microsecond.
-const mostPauses = 32
+// How often a refused call makes the processor pause at most; each takes some 10 to 30 ns. Where
+// processors are far apart a transfer takes hundreds of nanoseconds, and only long pauses bring many units each.
+const (
+	shortPauses = 32
+	longPauses  = 128
+)
 
-// giveWay pauses when a burst of single elements has come up against the other side, no longer than
-// the burst took, and after a lone element, as in a conversation, not at all. Who never parks pays
-// nothing either.
-func (e *end) giveWay(burst uint64) {
-	if e.spin.fixed < 0 {
-		return
+// By how much long pauses must speed a stream up to be worth their latency.
+const (
+	singleGain = 1.2
+	batchGain  = 1.1
+)
+
+// giveWay pauses after a burst of units that has come up against the other side: usually as often as
+// said, and for long, which it reports, where that pays. After a lone unit, as in a conversation, it
+// does not pause; who never parks does not pause either.
+func (e *end) giveWay(burst, usual uint64, gain float64) (long bool) {
+	if burst < 2 || e.spin.fixed < 0 {
+		return false
 	}
-	for range min(burst/2, mostPauses) {
+	n := min(usual, shortPauses)
+	if long = e.long.next(burst, gain); long {
+		n = min(2*burst, longPauses)
+	}
+	for range n {
 		order.Pause()
 	}
+	return long
+}
+
+// giveWayAfter is giveWay after a burst of single units. It pauses no longer than the burst took.
+func (e *end) giveWayAfter(burst uint64) { e.giveWay(burst, burst/2, singleGain) }
+
+// giveWay is end.giveWay for a consumer of batches, which usually pauses if slip says so.
+func (c *spscConsumer) giveWay() {
+	usual := uint64(0)
+	if c.slip.refused() {
+		usual = shortPauses
+	}
+	if c.end.giveWay(c.batched, usual, batchGain) {
+		c.slip.forget()
+	}
+	c.batched = 0
 }
 
 // How often a batch consumer tries whether a pause pays, and whether it still does.
@@ -63,3 +93,6 @@ func (s *slip) found(units uint64) {
 	}
 	s.waiting, s.paused = false, false
 }
+
+// forget leaves a wait out, whose pause was another.
+func (s *slip) forget() { s.waiting, s.paused = false, false }

@@ -41,3 +41,18 @@ func TestSlip(t *testing.T) {
 		t.Errorf("a stream that became a conversation pauses %d more times, want 2: the one that shows it, and a trial", n)
 	}
 }
+
+// Who talks in lone elements, or never parks, pauses not at all.
+func TestGiveWayToNobody(t *testing.T) {
+	var e end
+	for range 3 * roundSteps {
+		e.giveWayAfter(1)
+	}
+	e.spin.fixed = -1
+	for range 3 * roundSteps {
+		e.giveWayAfter(100)
+	}
+	if e.long != (trial{}) {
+		t.Errorf("rounds were counted: %+v", e.long)
+	}
+}

@@ -121,11 +121,11 @@ func (p *spscProducer) refused(err error) error {
 	return p.fail(err)
 }
 
-// giveWay is end.giveWay after the exchanges since the last refused call.
+// giveWay is end.giveWayAfter after the exchanges since the last refused call.
 func (b *blocks) giveWay(e *end) {
 	n := b.pos - b.since
 	b.since = b.pos
-	e.giveWay(n)
+	e.giveWayAfter(n)
 }
 
 // fillable reports whether the producer may fill its own block.

@@ -119,7 +119,7 @@ func (p *spscProducer) room(n uint64) error {
 func (p *spscProducer) one() error {
 	err := p.room(1)
 	if err == ErrFull {
-		p.giveWay(p.tail - p.from)
+		p.giveWayAfter(p.tail - p.from)
 		p.from = p.tail
 	}
 	return err

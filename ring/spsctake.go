@@ -26,6 +26,7 @@ type spscConsumer struct {
 	from     uint64 // head when the last burst of single elements began
 	lent     uint64 // units at head that All yielded and has not released
 	slip     slip   // of batches
+	batched  uint64 // units of batches since the last wait
 	end
 }
 
@@ -102,7 +103,7 @@ func (c *spscConsumer) found() uint64 {
 func (c *spscConsumer) one() error {
 	err := c.refresh()
 	if err == ErrEmpty {
-		c.giveWay(c.head - c.from)
+		c.giveWayAfter(c.head - c.from)
 		c.from = c.head
 	}
 	return err
