@@ -26,8 +26,9 @@ type end struct {
 	mapped  bool  // the race detector is blind here
 	err     error // sticky: closed or corrupt
 	spin    spin
-	long    trial   // of long pauses
 	x       *blocks // on an MPMC ring
+	reach   reach
+	long    trial // of long pauses
 }
 
 // sit takes a seat for one side of s and fills in the end.

@@ -7,8 +7,7 @@ package ring
 
 import "ringway/internal/order"
 
-// How often a refused call makes the processor pause at most; each takes some 10 to 30 ns. Where
-// processors are far apart a transfer takes hundreds of nanoseconds, and only long pauses bring many units each.
+// How often a refused call makes the processor pause at most; each takes some 10 to 50 ns.
 const (
 	shortPauses = 32
 	longPauses  = 128
@@ -21,27 +20,39 @@ const (
 )
 
 // giveWay pauses after a burst of units that has come up against the other side: usually as often as
-// said, and for long, which it reports, where that pays. After a lone unit, as in a conversation, it
-// does not pause; who never parks does not pause either.
+// said. Where the processors are far apart each transfer takes hundreds of nanoseconds, and only long pauses
+// bring enough units each; there it pauses for long, and reports so, if a trial shows that it pays. Who never polls
+// does not pause, nor who never parks.
 func (e *end) giveWay(burst, usual uint64, gain float64) (long bool) {
-	if burst < 2 || e.spin.fixed < 0 {
+	if e.spin.fixed < 0 || e.spin.polls() == 0 {
 		return false
 	}
 	n := min(usual, shortPauses)
-	if long = e.long.next(burst, gain); long {
-		n = min(2*burst, longPauses)
+	switch {
+	case !e.reach.far:
+		e.long = trial{}
+	case burst < 2:
+		e.long.units += burst
+	case e.long.next(burst, gain):
+		long, n = true, min(2*burst, longPauses)
 	}
 	for range n {
 		order.Pause()
 	}
+	if burst > 1 {
+		e.reach.wait(e.ready)
+	}
 	return long
 }
 
-// giveWayAfter is giveWay after a burst of single units. It pauses no longer than the burst took.
+// giveWayAfter is giveWay after a burst of single units: not after a lone one, as in a conversation.
 func (e *end) giveWayAfter(burst uint64) { e.giveWay(burst, burst/2, singleGain) }
 
 // giveWay is end.giveWay for a consumer of batches, which usually pauses if slip says so.
 func (c *spscConsumer) giveWay() {
+	if c.batched == 0 {
+		return // the same wait
+	}
 	usual := uint64(0)
 	if c.slip.refused() {
 		usual = shortPauses

@@ -42,17 +42,54 @@ func TestSlip(t *testing.T) {
 	}
 }
 
-// Who talks in lone elements, or never parks, pauses not at all.
-func TestGiveWayToNobody(t *testing.T) {
-	var e end
-	for range 3 * roundSteps {
-		e.giveWayAfter(1)
+// Long pauses are tried where processors are far apart, after bursts, and by those who may poll.
+func TestGiveWay(t *testing.T) {
+	n := &news{bring: true}
+	waits := func(e *end, burst uint64) {
+		e.ready = n
+		for range 3 * roundUnits / 16 {
+			e.giveWayAfter(burst)
+		}
 	}
-	e.spin.fixed = -1
-	for range 3 * roundSteps {
-		e.giveWayAfter(100)
+	for what, e := range map[string]*end{
+		"near":                   {},
+		"far, but never parks":   {reach: reach{far: true}, spin: spin{fixed: -1}},
+		"far, but on one CPU":    {reach: reach{far: true}, spin: spin{alone: true}},
+		"far, but parks at once": {reach: reach{far: true}, spin: spin{fixed: 1}},
+	} {
+		if waits(e, 16); e.long != (trial{}) {
+			t.Errorf("%s: a trial was begun: %+v", what, e.long)
+		}
 	}
-	if e.long != (trial{}) {
-		t.Errorf("rounds were counted: %+v", e.long)
+	e := &end{reach: reach{far: true, waits: 255}}
+	if waits(e, 1); e.long.began != 0 || e.long.units == 0 {
+		t.Errorf("lone elements: %+v, want no rounds, but what passed counted", e.long)
+	}
+	e.reach = reach{far: true, looks: 200} // no verdict for now
+	if waits(e, 16); e.long.usual == 0 {
+		t.Errorf("bursts: no round was played: %+v", e.long)
+	}
+}
+
+// A wait is one wait however often it is refused, and one with a long pause says nothing to slip.
+func TestGiveWayOfBatches(t *testing.T) {
+	c := &spscConsumer{}
+	c.ready = &news{}
+	for range 10 {
+		c.giveWay()
+	}
+	if c.slip != (slip{}) {
+		t.Errorf("refusals before any batch counted as waits: %+v", c.slip)
+	}
+	c.reach.far, c.long = true, trial{on: true, began: monotonic(), rounds: 16, usual: 1e-9}
+	c.slip = slip{usual: 32, pays: true}
+	for range 5 {
+		c.batched = 32
+		for range 3 {
+			c.giveWay()
+		}
+	}
+	if c.slip.waiting || !c.slip.pays || c.slip.usual != 32 || c.batched != 0 {
+		t.Errorf("after long pauses: %+v, %d batched", c.slip, c.batched)
 	}
 }

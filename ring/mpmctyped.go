@@ -88,6 +88,7 @@ func (c *Consumer[T]) popBlocks(dst []T) (int, error) {
 		done += int(n)
 		again := c.x.again
 		c.x.told = again
+		c.x.since = c.x.pos
 		if err := c.drop(n); err != nil || again {
 			return done, err
 		}

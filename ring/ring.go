@@ -63,10 +63,10 @@ type Options struct {
 	// Spin is how long a blocked call polls before it parks in the kernel. 0
 	// adapts to the gaps between recent messages, up to about 100 µs. Below 0 never
 	// parks; that burns a CPU for as long as nothing comes, and a call that is refused after a burst
-	// returns at once. Otherwise it pauses first, so that streams flow better: for half as many PAUSE
-	// instructions as the burst had elements, 32 at most, about a microsecond; where twice as many, 128 at
-	// most, make a stream faster by a fifth (processors far apart), for those. On a machine with one CPU
-	// every blocked call parks at once.
+	// returns at once. Otherwise a refused call pauses first, so that streams flow better: for up to 32 PAUSE
+	// instructions, about a microsecond, and where processors are far apart for up to 128 if that makes
+	// the stream faster, which is tried out now and then. Who serves several rings in turn may not want that. On a
+	// machine with one CPU every blocked call parks at once, and nobody pauses.
 	Spin time.Duration
 }
 

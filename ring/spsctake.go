@@ -26,7 +26,7 @@ type spscConsumer struct {
 	from     uint64 // head when the last burst of single elements began
 	lent     uint64 // units at head that All yielded and has not released
 	slip     slip   // of batches
-	batched  uint64 // units of batches since the last wait
+	batched  uint64 // units of batches since TryPopN was last refused
 	end
 }
 
@@ -175,6 +175,7 @@ func (c *spscConsumer) settle() {
 	if n := c.lent; n != 0 {
 		c.lent = 0
 		c.publish(c.head + n)
+		c.from = c.head // what All yields is no burst
 	}
 }
 

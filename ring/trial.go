@@ -7,10 +7,8 @@ import "time"
 // fewer; and where one side has nothing faster to give, as many. So it tries that for a round now and then.
 type trial struct {
 	on     bool   // this round is one with it
-	odd    uint8  // rounds in a row of which nothing can be said
-	steps  uint32 // left of this round
-	rounds uint32 // left until the other kind has its turn
-	rest   uint32 // rounds since it last failed, when it is tried again
+	rounds uint32 // that follow before the other kind has its turn
+	rest   uint32 // rounds without it that followed its last failure
 	units  uint64 // of this round
 	began  time.Duration
 	usual  float64 // units a nanosecond without: in the better of the last two rounds
@@ -18,10 +16,15 @@ type trial struct {
 }
 
 const (
-	roundSteps = 64  // steps of a round: it takes microseconds, and the clock is read once
+	// roundUnits is what a round lasts. Rounds of either kind pass as many units, so that of what a
+	// stream passes only so much is ever tried in vain, however long it takes.
+	roundUnits = 4096
+
+	// trialSlack is by how many units a round with it may be behind before it ends early.
+	trialSlack = roundUnits / 16
+
 	paidRounds = 16  // rounds with what pays until one without shows again what it brings
 	mostRest   = 256 // most rounds without what does not pay until it is tried again
-	mostOdd    = 3   // most rounds in a row that are taken for mishaps
 
 	// leastPace, in units a nanosecond, is that of a stream; in slower traffic the pace of a round says how long
 	// nothing came.
@@ -32,25 +35,27 @@ const (
 // if it speeds things up by gain: less is noise, or not worth its price.
 func (t *trial) next(units uint64, gain float64) bool {
 	t.units += units
-	if t.steps > 0 {
-		t.steps--
-		return t.on
+	if t.on || t.units >= roundUnits || t.began == 0 {
+		t.at(monotonic(), gain)
 	}
-	now := monotonic()
-	if t.began > 0 {
-		t.decide(float64(t.units)/float64(max(now-t.began, 1)), gain)
-	}
-	t.steps, t.units, t.began = roundSteps-1, 0, now
 	return t.on
+}
+
+// at is next at a time. A round with it ends as soon as it is clearly behind.
+func (t *trial) at(now time.Duration, gain float64) {
+	if t.began > 0 {
+		took := float64(max(now-t.began, 1))
+		behind := t.on && float64(t.units+trialSlack)/took < max(t.usual/2, leastPace)
+		if !behind && t.units < roundUnits {
+			return
+		}
+		t.decide(float64(t.units)/took, gain)
+	}
+	t.units, t.began = 0, now
 }
 
 // decide takes in how fast units passed in a round, and says what the next one is.
 func (t *trial) decide(pace, gain float64) {
-	if pace < t.usual/4 && t.odd < mostOdd {
-		t.odd++ // somebody was off the processor, or did something else
-		return
-	}
-	t.odd = 0
 	switch {
 	case !t.on:
 		t.usual, t.last = max(pace, t.last), pace
@@ -66,6 +71,6 @@ func (t *trial) decide(pace, gain float64) {
 		return
 	}
 	if t.on = !t.on; t.on {
-		t.rounds = paidRounds
+		t.rounds = paidRounds - 1
 	}
 }
