@@ -6,14 +6,16 @@ import "time"
 // the line has to come from there.
 type reach struct {
 	far   bool
-	waits uint8         // left until a look is timed
+	known bool          // there was a verdict
+	waits uint16        // left until a look is timed
 	looks uint8         // timed since the last verdict
 	least time.Duration // of them
 }
 
 const (
-	timeEvery = 16 // waits between two looks that are timed
-	verdict   = 4  // looks of which the shortest counts: the others met with something else
+	timeEvery = 64   // waits between two looks that are timed
+	timeNear  = 1024 // the same once the other side is known to be near: a timed look is a late one
+	verdict   = 4    // looks of which the shortest counts: the others met with something else
 
 	// farLook is some twice what a line takes between the caches of neighbours, and the clock; where
 	// processors are far apart, on other chips or sockets, a line takes several times as long.
@@ -27,6 +29,9 @@ func (r *reach) wait(ready readier) {
 		return
 	}
 	r.waits = timeEvery - 1
+	if r.known && !r.far {
+		r.waits = timeNear - 1
+	}
 	start := monotonic()
 	news := ready.look()
 	if end := monotonic(); news { // else the line was here
@@ -40,6 +45,6 @@ func (r *reach) took(d time.Duration) {
 		r.least = d
 	}
 	if r.looks++; r.looks == verdict {
-		r.far, r.looks = r.least >= farLook, 0
+		r.far, r.known, r.looks = r.least >= farLook, true, 0
 	}
 }

@@ -47,4 +47,18 @@ func TestReachWaits(t *testing.T) {
 	if r.looks != 1 {
 		t.Errorf("%d looks timed, want 1", r.looks)
 	}
+	for _, far := range []bool{false, true} {
+		r, n.looks = reach{known: true, far: far}, 0
+		for range 2 * timeNear {
+			r.wait(n)
+			r.looks = 0 // no verdict for now
+		}
+		want := 2
+		if far {
+			want = 2 * timeNear / timeEvery
+		}
+		if n.looks != want {
+			t.Errorf("far %v: %d looks in %d waits, want %d", far, n.looks, 2*timeNear, want)
+		}
+	}
 }
